@@ -1,0 +1,39 @@
+"""What the foley model knows of a picture: the one thing that passes from seeing to sounding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.model import Event
+
+Curve = NDArray[np.float64]
+
+CURVE_RATE = 100.0
+"""Hz; the motion curves of a scene are sampled at this rate, whatever the clip's frame rate."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A clip as the foley model sees it.
+
+    All times are seconds from the first frame. The curves have `round(duration * CURVE_RATE) + 1` points.
+    `motion` is the motion energy 0..1 (1: as lively as the clip gets, 0: still), `liveliness` the absolute level of
+    motion in the whole clip 0..1 (a still clip and a wild one differ), `pan` where the motion is, 0 (left) to 1 (right).
+    `cadence` is the rate of periodic motion in Hz, None where there is none. `events` are sorted by time.
+    """
+
+    duration: float
+    events: tuple[Event, ...] = ()
+    motion: Curve = field(default_factory=lambda: np.zeros(1))
+    pan: Curve = field(default_factory=lambda: np.full(1, 0.5))
+    liveliness: float = 0.0
+    cadence: float | None = None
+
+
+def blank(duration: float) -> Scene:
+    """The scene of a request without a clip: nothing to see for `duration` seconds."""
+    points = round(duration * CURVE_RATE) + 1
+    return Scene(duration=duration, motion=np.zeros(points), pan=np.full(points, 0.5))

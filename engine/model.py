@@ -1,0 +1,93 @@
+"""What every model of the engine is: frames and parameters in, progress out, samples at the end.
+
+The HTTP face and the queue know only this file; `engine.foley` and any later model implement it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+
+SAMPLE_RATE = 48_000
+"""Hz; the house rate of every model's output."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """One request, validated. `duration` is in seconds; `seed` is drawn before it gets here."""
+
+    prompt: str
+    seed: int
+    negative_prompt: str = ""
+    duration: float = 8.0
+    quality_steps: int = 25
+    prompt_strength: float = 4.5
+    focus_on_subject: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a generation is: `fraction` 0..1, and what is being done, in words for a person."""
+
+    fraction: float
+    message: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something the model heard in the picture.
+
+    `time` in seconds from the first frame; `strength` 0..1; `x`, `y` where on screen, 0..1 from the left and the top;
+    `size` the share of the picture that moved, 0..1; `kind` names what it was ("impact", "flash", "cut").
+    """
+
+    time: float
+    strength: float
+    kind: str = "impact"
+    x: float = 0.5
+    y: float = 0.5
+    size: float = 0.0
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A finished generation: float32 samples of shape (frames, 2) at `SAMPLE_RATE`, within -1..1.
+
+    `understood` is JSON: what the model took from the prompt and what it did not (see `engine.foley.understand`).
+    """
+
+    samples: Samples
+    events: tuple[Event, ...] = ()
+    understood: dict[str, Any] = field(default_factory=dict)
+
+
+class BadInput(Exception):
+    """The clip or a parameter can't be used; the message says why, for a person. `kind` is the fal error type."""
+
+    def __init__(self, message: str, kind: str = "value_error") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Model(Protocol):
+    """Loaded once per worker process by `load`, then asked to `generate` again and again."""
+
+    name: str
+    licence: str
+
+    def load(self) -> None:
+        """Bring what is slow into memory: tables, weights."""
+
+    def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
+        """Yield progress and return the sound: `min(duration, clip length)` seconds of it.
+
+        The same clip, parameters and seed give the same samples. Between two yields at most about half a second of
+        work passes, so that a cancel is obeyed soon. Raises `BadInput`.
+        """
