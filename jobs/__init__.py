@@ -1,0 +1,1 @@
+"""What a generation is and how it gets done."""

@@ -1,0 +1,44 @@
+"""Between Django storage, which may be far away, and programs that need a path on this machine."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage
+from django.db.models.fields.files import FieldFile
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def work_folder() -> Iterator[Path]:
+    """A private folder for one piece of work, gone afterwards whatever happens."""
+    with tempfile.TemporaryDirectory(dir=settings.WORK_DIR) as folder:
+        yield Path(folder)
+
+
+def local_path(stored: FieldFile, folder: Path) -> Path:
+    """Where the stored file can be read on this machine: its own place if local, else a copy streamed into `folder`."""
+    if isinstance(stored.storage, FileSystemStorage):
+        return Path(stored.path)
+    target = folder / Path(str(stored.name)).name
+    with stored.open("rb") as source, target.open("wb") as copy:
+        shutil.copyfileobj(source, copy, length=1024 * 1024)
+    return target
+
+
+def remove_stored(*files: FieldFile) -> None:
+    """Take back files whose row never came to be; a file that can't be removed is logged, never raised."""
+    for file in files:
+        if not file:
+            continue
+        try:
+            file.storage.delete(str(file.name))
+        except OSError:
+            log.exception("could not remove %s", file.name)

@@ -1,0 +1,163 @@
+"""How clips and requests for sound come in: the one door for the browser and the terminal."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.files.base import File
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.db import IntegrityError, transaction
+
+from jobs import lifecycle, tasks
+from jobs.files import remove_stored, work_folder
+from jobs.media import sandbox
+from jobs.media.operations import inspect
+from jobs.media.probe import Limits
+from jobs.media.sample import make_sample
+from jobs.models import Clip, Generation, Source
+
+if TYPE_CHECKING:
+    from webapp.accounts.models import Team, User
+
+SEEDS = 65_536
+SAMPLE_NAME = "Soundstage sample.mp4"
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The seven parameters, validated, with the clip apart; `seed` None means: draw one."""
+
+    prompt: str
+    negative_prompt: str = ""
+    duration: float = 8.0
+    quality_steps: int = 25
+    prompt_strength: float = 4.5
+    focus_on_subject: bool = False
+    seed: int | None = None
+
+
+def accept_clip(team: Team, user: User | None, upload: File[bytes], name: str) -> Clip:
+    """Probe `upload`, a file on disk, and store it as a clip of `team`; what the team has already is not stored twice.
+
+    A temporary upload is moved when it lies on the storage's own disk; anything else is streamed. Raises
+    `jobs.media.errors.MediaError` with a sentence for whoever chose the file; then nothing is stored.
+    """
+    path = Path(upload.temporary_file_path() if isinstance(upload, TemporaryUploadedFile) else str(upload.name))
+    with work_folder() as folder:
+        poster = folder / "poster.jpg"
+        facts = sandbox.run(
+            inspect,
+            path,
+            Limits(max_seconds=settings.MAX_CLIP_SECONDS),
+            poster,
+            timeout_seconds=settings.MEDIA_TIMEOUT_SECONDS,
+            memory_bytes=settings.MEDIA_MEMORY_BYTES,
+        )
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        known = Clip.objects.filter(team=team, sha256=sha256).first()
+        if known:
+            return known
+        clip = Clip(
+            team=team, uploaded_by=user, name=shown_name(name), sha256=sha256, duration=facts.duration,
+            facts=asdict(facts),
+        )  # fmt: skip
+        try:
+            clip.file.save(f"original.{facts.container}", upload, save=False)
+            with poster.open("rb") as file:
+                clip.poster.save("poster.jpg", File(file), save=False)
+            with transaction.atomic():
+                clip.save()
+                if not clip.plays_in_browsers:
+                    transaction.on_commit(lambda: tasks.ring(tasks.make_preview, clip.pk))
+        except IntegrityError:  # the same file came in twice at once, and the other one was faster
+            remove_stored(clip.file, clip.poster)
+            return Clip.objects.get(team=team, sha256=sha256)
+        except BaseException:
+            remove_stored(clip.file, clip.poster)
+            raise
+    return clip
+
+
+def accept_sample(team: Team, user: User | None) -> Clip:
+    """The sample clip, rendered on the spot and taken in like any upload."""
+    with work_folder() as folder:
+        path = folder / "sample.mp4"
+        sandbox.run(
+            make_sample,
+            path,
+            timeout_seconds=settings.MEDIA_TIMEOUT_SECONDS,
+            memory_bytes=settings.MEDIA_MEMORY_BYTES,
+        )
+        with path.open("rb") as file:
+            return accept_clip(team, user, File(file), SAMPLE_NAME)
+
+
+def accept_generation(
+    team: Team,
+    user: User | None,
+    clip: Clip | None,
+    parameters: Parameters,
+    *,
+    source: Source = Source.BROWSER,
+    enqueue: bool = True,
+) -> Generation:
+    """Write a queued generation, its seed drawn if none was given, and ring for a worker once it is committed.
+
+    `clip` None means text to audio. The terminal passes `enqueue=False`: it does the work itself.
+    """
+    seed = draw_seed() if parameters.seed is None else parameters.seed
+    generation = Generation(
+        team=team,
+        created_by=user,
+        source=source,
+        clip=clip,
+        prompt=parameters.prompt,
+        negative_prompt=parameters.negative_prompt,
+        duration=parameters.duration,
+        effective_duration=min(parameters.duration, clip.duration) if clip else parameters.duration,
+        quality_steps=parameters.quality_steps,
+        prompt_strength=parameters.prompt_strength,
+        focus_on_subject=parameters.focus_on_subject,
+        seed=seed,
+    )
+    with transaction.atomic():
+        generation.save()
+        lifecycle.note(generation, "queued", data={"seed_drawn": parameters.seed is None})
+        if enqueue:
+            transaction.on_commit(lambda: tasks.ring(tasks.advance, generation.pk))
+    return generation
+
+
+def another_take(generation: Generation, user: User | None, *, same_seed: bool) -> Generation:
+    """The same request again: with a new seed ("Another take"), or as it was ("Try again")."""
+    parameters = Parameters(
+        prompt=generation.prompt,
+        negative_prompt=generation.negative_prompt,
+        duration=generation.duration,
+        quality_steps=generation.quality_steps,
+        prompt_strength=generation.prompt_strength,
+        focus_on_subject=generation.focus_on_subject,
+        seed=generation.seed if same_seed else draw_seed_other_than(generation.seed),
+    )
+    return accept_generation(generation.team, user, generation.clip, parameters)
+
+
+def draw_seed() -> int:
+    """A seed 0..65535 for a request that named none."""
+    return random.SystemRandom().randrange(SEEDS)
+
+
+def draw_seed_other_than(seed: int) -> int:
+    return (seed + 1 + random.SystemRandom().randrange(SEEDS - 1)) % SEEDS
+
+
+def shown_name(name: str) -> str:
+    """An uploader's file name made fit to show: no folders, no control or direction-changing characters, not endless."""
+    last = PurePath(name.replace("\\", "/")).name
+    return "".join(c for c in last if c.isprintable())[:200].strip() or "Untitled clip"

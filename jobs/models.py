@@ -1,0 +1,212 @@
+"""What is stored of the work: clips, generations, and what happened to each.
+
+A generation's life:
+
+    queued --> running (preparing -> generating -> muxing -> publishing) --> succeeded
+       |          |------------------------------------------------------> failed
+       +----------+------------------------------------------------------> cancelled
+
+Every change of status goes through `jobs.lifecycle`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils import timezone
+
+
+def asset_id() -> str:
+    """A public id nobody guesses: 128 random bits in 22 URL-safe characters."""
+    return f"asset_{secrets.token_urlsafe(16)}"
+
+
+def generation_id() -> str:
+    return f"gen_{secrets.token_urlsafe(16)}"
+
+
+def _folder(instance: Clip | Generation, file_name: str) -> str:
+    """Files lie under their row's public id; `file_name` is always ours, never the uploader's."""
+    kind = "clips" if isinstance(instance, Clip) else "generations"
+    return f"{kind}/{instance.public_id}/{file_name}"
+
+
+class Clip(models.Model):
+    """An uploaded video, probed before it was accepted. The file itself is never changed."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=asset_id, editable=False)
+    team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="clips")
+    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    name = models.CharField(max_length=255)  # as the uploader called it; shown, never used as a path
+    file = models.FileField(upload_to=_folder, max_length=255)
+    poster = models.FileField(upload_to=_folder, max_length=255, blank=True)
+    # A playable copy for browsers that can't play the original; made by a worker after the upload.
+    preview = models.FileField(upload_to=_folder, max_length=255, blank=True)
+    sha256 = models.CharField(max_length=64)
+    duration = models.FloatField(help_text="Seconds of picture")
+    facts: models.JSONField[dict[str, Any]] = models.JSONField(help_text="jobs.media.probe.ClipFacts")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "sha256"], name="a_team_stores_a_file_once"),
+        ]
+        indexes = [models.Index(fields=["team", "-created_at"], name="clip_recent_of_team")]
+
+    def __str__(self) -> str:
+        return f"{self.public_id} ({self.name})"
+
+    @property
+    def plays_in_browsers(self) -> bool:
+        return bool(self.facts["plays_in_browsers"])
+
+    @property
+    def has_audio(self) -> bool:
+        return bool(self.facts["has_audio"])
+
+    @property
+    def width(self) -> int:
+        return int(self.facts["width"])
+
+    @property
+    def height(self) -> int:
+        return int(self.facts["height"])
+
+    @property
+    def fps(self) -> float:
+        return float(self.facts["fps"])
+
+
+class Status(models.TextChoices):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+UNFINISHED = (Status.QUEUED, Status.RUNNING)
+
+
+class Stage(models.TextChoices):
+    """Where inside `running` a generation is."""
+
+    PREPARING = "preparing"
+    GENERATING = "generating"
+    MUXING = "muxing"
+    PUBLISHING = "publishing"
+
+
+class Source(models.TextChoices):
+    BROWSER = "browser"
+    COMMAND = "command"
+
+
+class Generation(models.Model):
+    """One request for sound, from the form to the result."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=generation_id, editable=False)
+    team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="generations")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    source = models.CharField(max_length=10, choices=Source, default=Source.BROWSER)
+    # Null: text to audio.
+    clip = models.ForeignKey(Clip, null=True, blank=True, on_delete=models.PROTECT, related_name="generations")
+
+    prompt = models.TextField(max_length=2000)
+    negative_prompt = models.TextField(max_length=2000, blank=True)
+    duration = models.FloatField(
+        default=8.0, validators=[MinValueValidator(1), MaxValueValidator(30)], help_text="Seconds asked for"
+    )
+    effective_duration = models.FloatField(help_text="min(duration, clip length), seconds")
+    quality_steps = models.PositiveSmallIntegerField(
+        default=25, validators=[MinValueValidator(4), MaxValueValidator(50)]
+    )
+    prompt_strength = models.FloatField(default=4.5, validators=[MinValueValidator(1), MaxValueValidator(20)])
+    focus_on_subject = models.BooleanField(default=False)
+    seed = models.PositiveIntegerField(validators=[MaxValueValidator(65535)])
+
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    stage = models.CharField(max_length=10, choices=Stage, blank=True)
+    progress = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(100)])
+    error = models.TextField(blank=True, help_text="One sentence for a person")
+    cancel_requested = models.BooleanField(default=False)
+
+    backend = models.CharField(max_length=20, default="engine")
+    remote: models.JSONField[dict[str, Any]] = models.JSONField(
+        default=dict, blank=True, help_text="The backend's ticket, stored before the first poll"
+    )
+    attempts = models.PositiveSmallIntegerField(default=0)
+    # Who works on it now, and until when that is believed without a renewal.
+    leased_by = models.CharField(max_length=100, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
+    # Not before this: the next poll, or the next try. The sweep rings again for rows whose time has passed.
+    wake_at = models.DateTimeField(default=timezone.now)
+
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    timings: models.JSONField[dict[str, float]] = models.JSONField(
+        default=dict, blank=True, help_text="Seconds per stage"
+    )
+
+    video = models.FileField(upload_to=_folder, max_length=255, blank=True)
+    # A playable copy of `video` where browsers can't play the original picture.
+    video_preview = models.FileField(upload_to=_folder, max_length=255, blank=True)
+    audio = models.FileField(upload_to=_folder, max_length=255, blank=True)
+    peaks: models.JSONField[list[float]] = models.JSONField(default=list, blank=True)
+    events: models.JSONField[list[dict[str, Any]]] = models.JSONField(default=list, blank=True)
+    understood: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
+    notes: models.JSONField[list[str]] = models.JSONField(
+        default=list, blank=True, help_text="What a person should know of the result: it is quiet, it was short"
+    )
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["team", "-created_at"], name="generation_history_of_team"),
+            models.Index(
+                fields=["wake_at"], name="generation_due", condition=models.Q(status__in=["queued", "running"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status not in UNFINISHED
+
+    @property
+    def is_text_to_audio(self) -> bool:
+        return self.clip_id is None
+
+
+class JobEvent(models.Model):
+    """One line of a generation's timeline; rows are only ever added."""
+
+    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="job_events")
+    at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(max_length=30)
+    stage = models.CharField(max_length=10, blank=True)
+    message = models.TextField(blank=True)
+    data: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["at", "id"]
+        indexes = [models.Index(fields=["generation", "at"], name="timeline_of_generation")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.message}".strip()
+
+
+class WorkerHeartbeat(models.Model):
+    """When each worker was last seen doing something; `/healthz` reads it."""
+
+    name = models.CharField(max_length=100, unique=True)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

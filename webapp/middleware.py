@@ -1,0 +1,53 @@
+"""What is true of every request, whatever page it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from webapp.refusals import upload_too_large
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+# A form's other fields and the multipart wrapping, beside the file itself.
+FORM_ALLOWANCE_BYTES = 1024 * 1024
+
+
+class UploadLimit:
+    """Refuses an oversized upload by its announced length, before a byte of it is read or stored.
+
+    Bodies without a length (chunked) are not read by Django at all.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if length.isdigit() and int(length) > settings.MAX_UPLOAD_BYTES + FORM_ALLOWANCE_BYTES:
+            return upload_too_large(request)
+        return self.get_response(request)
+
+
+class ContentSecurityPolicy:
+    """Everything comes from our own origin; media also from the file store's presigned addresses and local previews."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        media = "'self' blob:"
+        store = settings.STORAGES["default"].get("OPTIONS", {})
+        if "bucket_name" in store:
+            endpoint = urlsplit(store["endpoint_url"] or "https://*.amazonaws.com")
+            media += f" {endpoint.scheme}://{endpoint.netloc}"
+        self.policy = (
+            f"default-src 'self'; media-src {media}; img-src {media} data:; style-src 'self' 'unsafe-inline'; "
+            "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+        )
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Security-Policy", self.policy)
+        return response

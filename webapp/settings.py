@@ -1,0 +1,220 @@
+"""Soundstage's settings.
+
+Everything has a default that runs on one machine with nothing installed (SQLite, local files, a queue in a folder).
+The environment turns the same code into the production shape; with PRODUCTION=1 no insecure default is accepted.
+The table in README.md lists every variable.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from webapp import environment
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(environment.text("DATA_DIR", str(ROOT / "data"))).resolve()
+PRODUCTION = environment.flag("PRODUCTION")
+
+
+def required_in_production(name: str, default: str = "") -> str:
+    value = environment.text(name)
+    if PRODUCTION and not value:
+        raise ImproperlyConfigured(f"PRODUCTION=1 needs {name} to be set.")
+    return value or default
+
+
+# --- Security -------------------------------------------------------------------------------------------------------
+DEBUG = False
+SECRET_KEY = required_in_production("SECRET_KEY") or environment.kept_secret(DATA_DIR / "secret-key")
+ALLOWED_HOSTS = [host for host in required_in_production("ALLOWED_HOSTS").split(",") if host] or [
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+]
+CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if environment.flag("BEHIND_TLS_PROXY") else None
+SECURE_HSTS_SECONDS = 31_536_000 if environment.flag("BEHIND_TLS_PROXY") else 0
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- Applications ---------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "webapp.accounts",
+    "webapp.studio",
+    "jobs",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "webapp.middleware.ContentSecurityPolicy",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "webapp.middleware.UploadLimit",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "webapp.accounts.middleware.FirstAccount",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "webapp.accounts.middleware.CurrentTeam",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "webapp.urls"
+WSGI_APPLICATION = "webapp.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = environment.text("TIME_ZONE", "UTC")
+USE_TZ = True
+USE_I18N = True
+
+# --- Accounts (django-allauth) --------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+ACCOUNT_ADAPTER = "webapp.accounts.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "studio"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+EMAIL_BACKEND = environment.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+# The first account, made at start when these are set and no account exists.
+ADMIN_EMAIL = environment.text("ADMIN_EMAIL")
+ADMIN_PASSWORD = environment.text("ADMIN_PASSWORD")
+
+# --- Database -------------------------------------------------------------------------------------------------------
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+if environment.text("DATABASE_URL"):
+    DATABASES = {"default": dj_database_url.parse(environment.text("DATABASE_URL"), conn_max_age=60)}
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA_DIR / "soundstage.sqlite3",
+            # IMMEDIATE: a transaction that will write takes its turn at the start instead of failing half-way.
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            },
+            "CONN_MAX_AGE": 60,
+            # A file also under test: threads and processes share it, as they do in the running program.
+            "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
+        }
+    }
+
+# --- Files ----------------------------------------------------------------------------------------------------------
+MEDIA_ROOT = DATA_DIR / "media"
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [ROOT / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "webapp.static.HashedStaticFiles"},
+}
+if environment.text("S3_BUCKET"):
+    STORAGES["default"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": environment.text("S3_BUCKET"),
+            "endpoint_url": environment.text("S3_ENDPOINT_URL") or None,
+            "region_name": environment.text("S3_REGION") or None,
+            "access_key": environment.text("S3_ACCESS_KEY") or None,
+            "secret_key": environment.text("S3_SECRET_KEY") or None,
+            "default_acl": None,
+            "file_overwrite": False,
+            "querystring_auth": True,
+            "querystring_expire": 900,
+            "signature_version": "s3v4",
+        },
+    }
+MAX_UPLOAD_BYTES = environment.number("MAX_UPLOAD_MB", 500) * 1024 * 1024
+MAX_CLIP_SECONDS = environment.number("MAX_CLIP_SECONDS", 600)
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+# Beside the media folder, so that an accepted upload is moved into place, not copied.
+FILE_UPLOAD_TEMP_DIR = DATA_DIR / "incoming"
+FILE_UPLOAD_PERMISSIONS = 0o640
+WORK_DIR = DATA_DIR / "work"
+for folder in (MEDIA_ROOT, FILE_UPLOAD_TEMP_DIR, WORK_DIR):
+    folder.mkdir(parents=True, exist_ok=True)
+
+# --- Queue ----------------------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL", "filesystem://")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True  # the database row is the result
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {"sweep": {"task": "jobs.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}}}
+if CELERY_BROKER_URL.startswith("filesystem"):
+    QUEUE_DIR = DATA_DIR / "queue"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(QUEUE_DIR / "messages"),
+        "data_folder_out": str(QUEUE_DIR / "messages"),
+        "control_folder": str(QUEUE_DIR / "control"),
+        "polling_interval": 0.05,
+    }
+    for folder in (QUEUE_DIR / "messages", QUEUE_DIR / "control"):
+        folder.mkdir(parents=True, exist_ok=True)
+
+# --- Generations ----------------------------------------------------------------------------------------------------
+ENGINE_URL = environment.text("ENGINE_URL", f"http://127.0.0.1:{environment.number('ENGINE_PORT', 8010)}")
+ENGINE_KEY = required_in_production("ENGINE_KEY")
+# A worker renews its lease on a generation while it works; a lease not renewed for this long means the worker died.
+LEASE_SECONDS = environment.number("LEASE_SECONDS", 30)
+# How often a generation may be taken up again after its worker died.
+MAX_ATTEMPTS = environment.number("MAX_ATTEMPTS", 3)
+# How long a backend may take from submission to result, and how long an unreachable one is tried again.
+GENERATION_TIMEOUT_SECONDS = environment.number("GENERATION_TIMEOUT_SECONDS", 900)
+BACKEND_PATIENCE_SECONDS = environment.number("BACKEND_PATIENCE_SECONDS", 30)
+# What the programs that touch uploaded media may use.
+MEDIA_TIMEOUT_SECONDS = environment.number("MEDIA_TIMEOUT_SECONDS", 120)
+MEDIA_MEMORY_BYTES = environment.number("MEDIA_MEMORY_MB", 2048) * 1024 * 1024
+
+# --- Logs -----------------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        name: {"level": environment.text("LOG_LEVEL", "INFO"), "propagate": True} for name in ("jobs", "webapp")
+    },
+}
