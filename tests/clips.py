@@ -54,8 +54,8 @@ def film(
     """Write `picture(time)` as a clip at `path`, whose suffix chooses the container (.mp4, .mkv, .webm, .gif, ...).
 
     `noise` is the standard deviation of fresh Gaussian noise in every frame (grey levels of 255). `with_audio` adds a
-    quiet 440 Hz tone (AAC; Opus in WebM, PCM in AVI). `rotate` (MP4 and MOV) asks players to turn the picture clockwise by 90, 180
-    or 270 degrees: `picture` is then what is stored, not what is seen.
+    quiet 440 Hz tone (AAC; Opus in WebM, PCM in AVI). `rotate` (MP4 and MOV) asks players to turn the picture
+    clockwise by 90, 180 or 270 degrees: `picture` is then what is stored, not what is seen.
     """
     write_frames(path, ((t, picture(t)) for t in frame_times(fps, seconds)), fps, codec, with_audio, seconds, noise)
     if rotate:
@@ -82,12 +82,12 @@ def write_frames(
         stream.pix_fmt = {"gif": "rgb8", "mjpeg": "yuvj420p", "prores_ks": "yuv422p10le"}.get(codec, "yuv420p")
         if codec == "libx264":
             stream.options = {"preset": "ultrafast", "crf": "18"}
-        audio = None
+        audio: av.AudioStream | None = None
         if with_audio:
-            audio = container.add_stream(
-                {".webm": "libopus", ".avi": "pcm_s16le"}.get(path.suffix, "aac"), rate=AUDIO_RATE
-            )
-            assert isinstance(audio, av.AudioStream)
+            audio_codec = {".webm": "libopus", ".avi": "pcm_s16le"}.get(path.suffix, "aac")
+            added = container.add_stream(audio_codec, rate=AUDIO_RATE)
+            assert isinstance(added, av.AudioStream)
+            audio = added
         for time, image in frames:
             if noise:
                 image = np.clip(image + random.normal(0, noise, image.shape), 0, 255).astype(np.uint8)
