@@ -5,15 +5,34 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage
 from django.db.models.fields.files import FieldFile
 
+from jobs.media import sandbox
+
+P = ParamSpec("P")
+T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+
+def sandboxed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a function of `jobs.media` in a process of its own, within the configured time and memory.
+
+    Raises `jobs.media.errors.MediaError`, also when that process crashed, hung or ran out of memory.
+    """
+    return sandbox.run(
+        function,
+        *args,
+        timeout_seconds=settings.MEDIA_TIMEOUT_SECONDS,
+        memory_bytes=settings.MEDIA_MEMORY_BYTES,
+        **kwargs,
+    )
 
 
 @contextmanager

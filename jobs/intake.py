@@ -13,9 +13,9 @@ from django.core.files.base import File
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import IntegrityError, transaction
 
-from jobs import lifecycle, tasks
-from jobs.files import remove_stored, work_folder
-from jobs.media import sandbox
+from jobs import lifecycle
+from jobs.doorbell import ring
+from jobs.files import remove_stored, sandboxed, work_folder
 from jobs.media.operations import inspect
 from jobs.media.probe import Limits
 from jobs.media.sample import make_sample
@@ -50,14 +50,7 @@ def accept_clip(team: Team, user: User | None, upload: File[bytes], name: str) -
     path = Path(upload.temporary_file_path() if isinstance(upload, TemporaryUploadedFile) else str(upload.name))
     with work_folder() as folder:
         poster = folder / "poster.jpg"
-        facts = sandbox.run(
-            inspect,
-            path,
-            Limits(max_seconds=settings.MAX_CLIP_SECONDS),
-            poster,
-            timeout_seconds=settings.MEDIA_TIMEOUT_SECONDS,
-            memory_bytes=settings.MEDIA_MEMORY_BYTES,
-        )
+        facts = sandboxed(inspect, path, Limits(max_seconds=settings.MAX_CLIP_SECONDS), poster)
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         known = Clip.objects.filter(team=team, sha256=sha256).first()
@@ -74,7 +67,7 @@ def accept_clip(team: Team, user: User | None, upload: File[bytes], name: str) -
             with transaction.atomic():
                 clip.save()
                 if not clip.plays_in_browsers:
-                    transaction.on_commit(lambda: tasks.ring(tasks.make_preview, clip.pk))
+                    transaction.on_commit(lambda: ring("make_preview", clip.pk))
         except IntegrityError:  # the same file came in twice at once, and the other one was faster
             remove_stored(clip.file, clip.poster)
             return Clip.objects.get(team=team, sha256=sha256)
@@ -88,12 +81,7 @@ def accept_sample(team: Team, user: User | None) -> Clip:
     """The sample clip, rendered on the spot and taken in like any upload."""
     with work_folder() as folder:
         path = folder / "sample.mp4"
-        sandbox.run(
-            make_sample,
-            path,
-            timeout_seconds=settings.MEDIA_TIMEOUT_SECONDS,
-            memory_bytes=settings.MEDIA_MEMORY_BYTES,
-        )
+        sandboxed(make_sample, path)
         with path.open("rb") as file:
             return accept_clip(team, user, File(file), SAMPLE_NAME)
 
@@ -109,7 +97,8 @@ def accept_generation(
 ) -> Generation:
     """Write a queued generation, its seed drawn if none was given, and ring for a worker once it is committed.
 
-    `clip` None means text to audio. The terminal passes `enqueue=False`: it does the work itself.
+    `clip` None means text to audio. The terminal passes `enqueue=False`: it does the work itself. Raises
+    ValidationError for parameters out of range.
     """
     seed = draw_seed() if parameters.seed is None else parameters.seed
     generation = Generation(
@@ -126,11 +115,12 @@ def accept_generation(
         focus_on_subject=parameters.focus_on_subject,
         seed=seed,
     )
+    generation.clean_fields()
     with transaction.atomic():
         generation.save()
         lifecycle.note(generation, "queued", data={"seed_drawn": parameters.seed is None})
         if enqueue:
-            transaction.on_commit(lambda: tasks.ring(tasks.advance, generation.pk))
+            transaction.on_commit(lambda: ring("advance", generation.pk))
     return generation
 
 

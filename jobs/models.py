@@ -11,13 +11,21 @@ Every change of status goes through `jobs.lifecycle`.
 
 from __future__ import annotations
 
+import math
 import secrets
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
+
+
+def finite(value: float) -> None:
+    """Not a number is within no range, and infinity beyond every one; comparisons alone let the first through."""
+    if not math.isfinite(value):
+        raise ValidationError("Enter a number.")
 
 
 def asset_id() -> str:
@@ -119,19 +127,22 @@ class Generation(models.Model):
     prompt = models.TextField(max_length=2000)
     negative_prompt = models.TextField(max_length=2000, blank=True)
     duration = models.FloatField(
-        default=8.0, validators=[MinValueValidator(1), MaxValueValidator(30)], help_text="Seconds asked for"
+        default=8.0, validators=[finite, MinValueValidator(1), MaxValueValidator(30)], help_text="Seconds asked for"
     )
     effective_duration = models.FloatField(help_text="min(duration, clip length), seconds")
     quality_steps = models.PositiveSmallIntegerField(
         default=25, validators=[MinValueValidator(4), MaxValueValidator(50)]
     )
-    prompt_strength = models.FloatField(default=4.5, validators=[MinValueValidator(1), MaxValueValidator(20)])
+    prompt_strength = models.FloatField(
+        default=4.5, validators=[finite, MinValueValidator(1), MaxValueValidator(20)]
+    )
     focus_on_subject = models.BooleanField(default=False)
     seed = models.PositiveIntegerField(validators=[MaxValueValidator(65535)])
 
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     stage = models.CharField(max_length=10, choices=Stage, blank=True)
     progress = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(100)])
+    message = models.CharField(max_length=200, blank=True, help_text="What is being done right now, for a person")
     error = models.TextField(blank=True, help_text="One sentence for a person")
     cancel_requested = models.BooleanField(default=False)
 
@@ -145,10 +156,13 @@ class Generation(models.Model):
     leased_until = models.DateTimeField(null=True, blank=True)
     # Not before this: the next poll, or the next try. The sweep rings again for rows whose time has passed.
     wake_at = models.DateTimeField(default=timezone.now)
+    # Since when the backend has not been reachable; null while all is well.
+    trouble_since = models.DateTimeField(null=True, blank=True)
 
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    stage_at = models.DateTimeField(null=True, blank=True)
     timings: models.JSONField[dict[str, float]] = models.JSONField(
         default=dict, blank=True, help_text="Seconds per stage"
     )

@@ -17,6 +17,8 @@ from webapp import environment
 ROOT = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(environment.text("DATA_DIR", str(ROOT / "data"))).resolve()
 PRODUCTION = environment.flag("PRODUCTION")
+HOST = environment.text("HOST", "127.0.0.1")
+PORT = environment.number("PORT", 8000)
 
 
 def required_in_production(name: str, default: str = "") -> str:
@@ -46,6 +48,7 @@ X_FRAME_OPTIONS = "DENY"
 
 # --- Applications ---------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
+    "webapp",
     "webapp.accounts",
     "webapp.studio",
     "jobs",
@@ -194,8 +197,11 @@ if CELERY_BROKER_URL.startswith("filesystem"):
         folder.mkdir(parents=True, exist_ok=True)
 
 # --- Generations ----------------------------------------------------------------------------------------------------
-ENGINE_URL = environment.text("ENGINE_URL", f"http://127.0.0.1:{environment.number('ENGINE_PORT', 8010)}")
-ENGINE_KEY = required_in_production("ENGINE_KEY")
+# Without an address, the engine that `make run` starts beside the web server, with a key drawn for this installation.
+ENGINE_PORT = environment.number("ENGINE_PORT", PORT + 10)
+OWN_ENGINE = not environment.text("ENGINE_URL")
+ENGINE_URL = environment.text("ENGINE_URL", f"http://127.0.0.1:{ENGINE_PORT}")
+ENGINE_KEY = required_in_production("ENGINE_KEY") or environment.kept_secret(DATA_DIR / "engine-key")
 # A worker renews its lease on a generation while it works; a lease not renewed for this long means the worker died.
 LEASE_SECONDS = environment.number("LEASE_SECONDS", 30)
 # How often a generation may be taken up again after its worker died.

@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from webapp import health, media
 from webapp.accounts import views as accounts
+from webapp.studio import results
 from webapp.studio import views as studio
 
 urlpatterns = [
@@ -12,10 +13,10 @@ urlpatterns = [
     path("clips/", studio.upload_clip, name="clip-upload"),
     path("clips/sample/", studio.sample_clip, name="clip-sample"),
     path("clips/<str:clip_id>/", studio.clip_facts, name="clip-facts"),
-    path("g/<str:generation_id>/", studio.generation, name="generation"),
-    path("g/<str:generation_id>/live/", studio.live, name="generation-live"),
-    path("g/<str:generation_id>/take/", studio.take, name="generation-take"),
-    path("g/<str:generation_id>/cancel/", studio.cancel, name="generation-cancel"),
+    path("g/<str:generation_id>/", results.generation, name="generation"),
+    path("g/<str:generation_id>/live/", results.live, name="generation-live"),
+    path("g/<str:generation_id>/take/", results.take, name="generation-take"),
+    path("g/<str:generation_id>/cancel/", results.cancel, name="generation-cancel"),
     path("history/", studio.history, name="history"),
     path("media/clips/<str:clip_id>/<str:kind>", media.clip_file, name="clip-file"),
     path("media/g/<str:generation_id>/<str:kind>", media.generation_file, name="generation-file"),

@@ -1,0 +1,42 @@
+"""The job history for administrators: to read, not to edit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from jobs.models import Clip, Generation, JobEvent
+
+
+class ReadOnly:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class Timeline(ReadOnly, admin.TabularInline[JobEvent, Generation]):
+    model = JobEvent
+    fields = ("at", "kind", "stage", "message", "data")
+
+
+@admin.register(Generation)
+class GenerationAdmin(ReadOnly, admin.ModelAdmin[Generation]):
+    list_display = ("public_id", "status", "team", "prompt", "backend", "created_at", "finished_at")
+    list_filter = ("status", "backend", "team")
+    search_fields = ("public_id", "prompt", "clip__public_id", "clip__name")
+    list_select_related = ("team",)
+    inlines = (Timeline,)
+
+
+@admin.register(Clip)
+class ClipAdmin(ReadOnly, admin.ModelAdmin[Clip]):
+    list_display = ("public_id", "name", "team", "duration", "created_at")
+    search_fields = ("public_id", "name", "sha256")
+    list_select_related = ("team",)

@@ -1,0 +1,220 @@
+"""The state machine of a generation: every change of status, stage and lease goes through here.
+
+A worker *takes* a generation by compare-and-set and holds a lease while it works on it. Each write it makes is fenced
+by that lease, so a worker that was given up for dead can't overwrite what its successor did. `jobs.models` draws the
+states.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from jobs.doorbell import ring
+from jobs.models import UNFINISHED, Generation, JobEvent, Stage, Status
+
+log = logging.getLogger(__name__)
+
+# A ring may arrive a moment before its time: clocks of several machines differ.
+EARLY = timedelta(milliseconds=50)
+
+
+class LeaseLost(Exception):
+    """Someone else works on this generation now, or it is finished: stop, and write nothing more."""
+
+
+def note(
+    generation: Generation, kind: str, message: str = "", *, stage: str = "", data: dict[str, Any] | None = None
+) -> None:
+    """Add a line to the generation's timeline."""
+    JobEvent.objects.create(generation=generation, kind=kind, stage=stage, message=message, data=data or {})
+
+
+@contextmanager
+def taken(primary_key: int) -> Iterator[Generation | None]:
+    """Hold the generation's lease for one piece of work; None where there is nothing to do.
+
+    That is: it is finished, not yet due, another worker has it, or it has outlived `MAX_ATTEMPTS` workers (then it
+    fails here). The lease is renewed in the background and given back at the end, whatever happens.
+    """
+    generation = _take(primary_key)
+    if generation is None:
+        yield None
+        return
+    stop = threading.Event()
+    renewer = threading.Thread(target=_renew, args=(generation, stop), daemon=True)
+    renewer.start()
+    try:
+        yield generation
+    finally:
+        stop.set()
+        renewer.join()
+        Generation.objects.filter(pk=generation.pk, leased_by=generation.leased_by).update(
+            leased_by="", leased_until=None
+        )
+
+
+def _take(primary_key: int) -> Generation | None:
+    now = timezone.now()
+    generation = Generation.objects.select_related("clip").filter(pk=primary_key, status__in=UNFINISHED).first()
+    if generation is None or generation.wake_at > now + EARLY:
+        return None
+    if generation.leased_until is not None and generation.leased_until > now:
+        return None
+    abandoned = generation.leased_by  # not given back: that worker died
+    first = generation.status == Status.QUEUED
+    attempts = generation.attempts + (1 if first or abandoned else 0)
+    worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    changes: dict[str, Any] = {
+        "leased_by": worker,
+        "leased_until": now + timedelta(seconds=settings.LEASE_SECONDS),
+        "wake_at": now,
+        "attempts": attempts,
+    }
+    if first:
+        changes |= {"status": Status.RUNNING, "stage": Stage.PREPARING, "started_at": now, "stage_at": now}
+    untouched = Generation.objects.filter(
+        pk=primary_key, status=generation.status, leased_by=abandoned, leased_until=generation.leased_until
+    )
+    if not untouched.update(**changes):
+        return None
+    for name, value in changes.items():
+        setattr(generation, name, value)
+    if first:
+        note(generation, "started", stage=generation.stage, data={"worker": worker})
+    elif abandoned:
+        note(generation, "taken_back", "The worker before this one died.", data={"died": abandoned, "worker": worker})
+    if attempts > settings.MAX_ATTEMPTS:
+        fail(generation, f"This job stopped {settings.MAX_ATTEMPTS} workers in a row. Try another clip or format.")
+        return None
+    return generation
+
+
+def _renew(generation: Generation, stop: threading.Event) -> None:
+    try:
+        while not stop.wait(settings.LEASE_SECONDS / 3):
+            until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
+            Generation.objects.filter(pk=generation.pk, leased_by=generation.leased_by).update(leased_until=until)
+    except Exception:  # the work itself will notice a lost lease; this thread only keeps it
+        log.exception("%s: could not renew the lease", generation.public_id)
+    finally:
+        connection.close()
+
+
+def update(generation: Generation, **changes: Any) -> None:
+    """Write these columns if the lease still holds, and set them on the object. Raises LeaseLost."""
+    held = Generation.objects.filter(pk=generation.pk, leased_by=generation.leased_by, status__in=UNFINISHED)
+    if not held.update(**changes):
+        raise LeaseLost(generation.public_id)
+    for name, value in changes.items():
+        setattr(generation, name, value)
+
+
+def enter(generation: Generation, stage: Stage, progress: int, message: str = "") -> None:
+    """Go on to `stage`; the seconds spent in the one before are added to its timing. Raises LeaseLost."""
+    if generation.stage == stage:
+        return
+    now = timezone.now()
+    update(
+        generation, stage=stage, stage_at=now, progress=progress, message=message, timings=_timings(generation, now)
+    )
+    note(generation, "stage", message, stage=stage)
+
+
+def _timings(generation: Generation, now: Any) -> dict[str, float]:
+    if not generation.stage_at:
+        return generation.timings
+    spent = (now - generation.stage_at).total_seconds() + generation.timings.get(generation.stage, 0.0)
+    return generation.timings | {generation.stage: round(spent, 3)}
+
+
+def report(generation: Generation, progress: int, message: str) -> None:
+    """Show how far the work is; written only when it changed, and never backwards. Raises LeaseLost."""
+    progress = max(progress, generation.progress)
+    message = message[:200]
+    if (progress, message) != (generation.progress, generation.message):
+        update(generation, progress=progress, message=message)
+
+
+def wait(generation: Generation, delay: float) -> None:
+    """Sleep until `delay` seconds from now; a ring that comes earlier finds nothing to do. Raises LeaseLost."""
+    update(generation, wake_at=timezone.now() + timedelta(seconds=delay))
+
+
+def succeed(generation: Generation, **results: Any) -> None:
+    """Publish: results, timings and status in one write. Raises LeaseLost."""
+    _finish(generation, Status.SUCCEEDED, progress=100, error="", **results)
+
+
+def fail(generation: Generation, sentence: str, *, data: dict[str, Any] | None = None) -> None:
+    """End with a sentence for a person. Raises LeaseLost."""
+    _finish(generation, Status.FAILED, error=sentence, event_data=data)
+
+
+def cancelled(generation: Generation) -> None:
+    """The cancel that was asked for has become true. Raises LeaseLost."""
+    _finish(generation, Status.CANCELLED)
+
+
+def _finish(
+    generation: Generation, status: Status, *, event_data: dict[str, Any] | None = None, **changes: Any
+) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        update(
+            generation,
+            status=status,
+            finished_at=now,
+            message="",
+            timings=_timings(generation, now),
+            leased_by="",
+            leased_until=None,
+            **changes,
+        )
+        note(generation, str(status), generation.error, stage=generation.stage, data=event_data)
+    log.info("%s %s after %.1f s", generation.public_id, status, (now - generation.created_at).total_seconds())
+
+
+def request_cancel(generation: Generation) -> bool:
+    """Cancel at once what no worker has begun; ask the worker to stop otherwise. False when it was finished already."""
+    now = timezone.now()
+    with transaction.atomic():
+        queued = Generation.objects.filter(pk=generation.pk, status=Status.QUEUED)
+        if queued.update(status=Status.CANCELLED, finished_at=now, cancel_requested=True):
+            note(generation, str(Status.CANCELLED))
+            return True
+        running = Generation.objects.filter(pk=generation.pk, status=Status.RUNNING)
+        if not running.update(cancel_requested=True, wake_at=now):
+            return False
+        note(generation, "cancel_requested")
+        transaction.on_commit(lambda: ring("advance", generation.pk))
+    return True
+
+
+def cancel_was_requested(generation: Generation) -> bool:
+    """As the row says now, not as it was when the worker took it."""
+    return Generation.objects.filter(pk=generation.pk, cancel_requested=True).exists()
+
+
+def overdue() -> list[int]:
+    """Unfinished generations nobody holds and whose ring must have been lost; their clock starts anew with this call."""
+    now = timezone.now()
+    free = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
+    late = Generation.objects.filter(
+        free, status__in=UNFINISHED, wake_at__lt=now - timedelta(seconds=settings.LEASE_SECONDS)
+    )
+    keys = list(late.order_by("wake_at").values_list("pk", flat=True)[:1000])
+    Generation.objects.filter(pk__in=keys, status__in=UNFINISHED).update(wake_at=now)
+    return keys
