@@ -21,13 +21,13 @@ class ReadOnly:
         return False
 
 
-class Timeline(ReadOnly, admin.TabularInline[JobEvent, Generation]):
+class Timeline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
     model = JobEvent
     fields = ("at", "kind", "stage", "message", "data")
 
 
 @admin.register(Generation)
-class GenerationAdmin(ReadOnly, admin.ModelAdmin[Generation]):
+class GenerationAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("public_id", "status", "team", "prompt", "backend", "created_at", "finished_at")
     list_filter = ("status", "backend", "team")
     search_fields = ("public_id", "prompt", "clip__public_id", "clip__name")
@@ -36,7 +36,7 @@ class GenerationAdmin(ReadOnly, admin.ModelAdmin[Generation]):
 
 
 @admin.register(Clip)
-class ClipAdmin(ReadOnly, admin.ModelAdmin[Clip]):
+class ClipAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("public_id", "name", "team", "duration", "created_at")
     search_fields = ("public_id", "name", "sha256")
     list_select_related = ("team",)
