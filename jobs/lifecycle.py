@@ -127,9 +127,7 @@ def enter(generation: Generation, stage: Stage, progress: int, message: str = ""
     if generation.stage == stage:
         return
     now = timezone.now()
-    update(
-        generation, stage=stage, stage_at=now, progress=progress, message=message, timings=_timings(generation, now)
-    )
+    update(generation, stage=stage, stage_at=now, progress=progress, message=message, timings=_timings(generation, now))
     note(generation, "stage", message, stage=stage)
 
 
@@ -209,7 +207,7 @@ def cancel_was_requested(generation: Generation) -> bool:
 
 
 def overdue() -> list[int]:
-    """Unfinished generations nobody holds and whose ring must have been lost; their clock starts anew with this call."""
+    """Unfinished generations nobody holds and whose ring must have been lost; their clock starts anew here."""
     now = timezone.now()
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
     late = Generation.objects.filter(

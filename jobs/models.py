@@ -133,9 +133,7 @@ class Generation(models.Model):
     quality_steps = models.PositiveSmallIntegerField(
         default=25, validators=[MinValueValidator(4), MaxValueValidator(50)]
     )
-    prompt_strength = models.FloatField(
-        default=4.5, validators=[finite, MinValueValidator(1), MaxValueValidator(20)]
-    )
+    prompt_strength = models.FloatField(default=4.5, validators=[finite, MinValueValidator(1), MaxValueValidator(20)])
     focus_on_subject = models.BooleanField(default=False)
     seed = models.PositiveIntegerField(validators=[MaxValueValidator(65535)])
 

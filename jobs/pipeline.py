@@ -118,7 +118,7 @@ def _submit(generation: Generation, backend: Backend) -> float:
 
 
 def _input(generation: Generation, folder: Path) -> Path | None:
-    """What the backend gets to see: the original when it is small, else a small time-faithful copy of the seconds needed."""
+    """What the backend sees: the original when it is small, else a small time-faithful copy of the seconds needed."""
     clip = generation.clip
     if clip is None:
         return None

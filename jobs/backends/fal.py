@@ -171,7 +171,7 @@ def _bounded(response: httpx.Response) -> bytes:
 
 
 def _check(response: httpx.Response, body: bytes = b"") -> None:
-    """Sort an error status into our tree (contract: error bodies of models are lists, those of the platform strings)."""
+    """Sort an error status into our tree (a model's error body is a list, the platform's a string)."""
     status = response.status_code
     if status < 300:
         return

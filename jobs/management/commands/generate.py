@@ -180,7 +180,7 @@ def _engine() -> Iterator[None]:
             "ENGINE_KEY": settings.ENGINE_KEY,
             "ENGINE_DATA_DIR": folder,
         }
-        engine = subprocess.Popen(  # noqa: S603 - our own command
+        engine = subprocess.Popen(
             [sys.executable, "-m", "engine"],
             cwd=settings.ROOT,
             env=os.environ | environment,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -12,7 +13,6 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Any
 
 import httpx
@@ -52,7 +52,7 @@ class Program:
             text=True,
             errors="replace",
             start_new_session=True,  # Ctrl-C reaches this program alone, which then stops the others in order
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - set between fork and exec, in a single-threaded moment
+            preexec_fn=_die_with_parent,
         )
         self.started = time.monotonic()
         threading.Thread(target=_relay, args=(self.name, self.process.stdout), daemon=True).start()
@@ -188,10 +188,8 @@ def _stop(running: list[Program]) -> None:
         process.terminate()
     deadline = time.monotonic() + STOP_SECONDS
     for process in processes:
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            pass
         _end_group(process, signal.SIGKILL)
 
 
