@@ -123,9 +123,8 @@ def programs() -> list[Program]:
     chosen = [
         Program(
             "web",
-            [python, "-m", "gunicorn", "webapp.wsgi", "--bind", f"{settings.HOST}:{settings.PORT}",
-             "--worker-class", "gthread", "--threads", "16", "--timeout", "120", "--graceful-timeout", "3",
-             "--log-level", "warning", "--no-control-socket"],
+            [python, "-m", "gunicorn", "--config", "python:webapp.gunicorn_conf", "webapp.wsgi"],
+            {"HOST": settings.HOST, "PORT": str(settings.PORT)},
         ),
         Program(
             "worker",
