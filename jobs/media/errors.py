@@ -41,3 +41,7 @@ class MediaTimeout(MediaError):
 
 class MediaCrash(MediaError):
     """The process that did the work died or failed in a way nobody foresaw."""
+
+
+class NoSpace(MediaError):
+    """The result could not be written: the disk is full."""

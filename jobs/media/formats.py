@@ -6,7 +6,7 @@ and scripts that name other files (HLS, DASH, SDP, ffconcat), and has opened tho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import cast
 
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -87,14 +88,14 @@ def shown_at(packet: Packet[VideoStream]) -> int | None:
 
 def turn_of(frame: VideoFrame) -> Turn:
     """How a decoded frame is turned and mirrored for display, to the nearest right angle."""
-    for data in frame.side_data.values() if isinstance(frame.side_data, dict) else frame.side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            # Rows (a b u) (c d v) (x y w) of 32-bit numbers; a to d are 16.16 fixed point (ISO/IEC 14496-12, 6.2.2).
-            a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data))
-            if abs(a) + abs(d) >= abs(b) + abs(c):
-                return _TURNS[_sign(a), 0, 0, _sign(d)]
-            return _TURNS[0, _sign(b), _sign(c), 0]
-    return _TURNS[1, 0, 0, 1]
+    matrix = cast("bytes | None", frame.side_data.get("DISPLAYMATRIX"))  # any buffer
+    if matrix is None:
+        return _TURNS[1, 0, 0, 1]
+    # Rows (a b u) (c d v) (x y w) of 32-bit numbers; a to d are 16.16 fixed point (ISO/IEC 14496-12, 6.2.2).
+    a, b, _, c, d, *_ = struct.unpack("=9i", matrix)
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return _TURNS[_sign(a), 0, 0, _sign(d)]
+    return _TURNS[0, _sign(b), _sign(c), 0]
 
 
 def displayed_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from av import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -109,9 +110,10 @@ def probe(path: Path, limits: Limits) -> ClipFacts:
 
 
 def sound_stream(container: InputContainer) -> AudioStream | None:
-    """The audio stream players choose; None when there is none that can be decoded."""
-    best = container.streams.best("audio")
-    return best if isinstance(best, AudioStream) and best.codec_context is not None else None
+    """The audio stream players choose: the first marked as default, else the first; None without a decodable one."""
+    decodable = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    usual = [stream for stream in decodable if stream.disposition & Disposition.default]
+    return next(iter(usual or decodable), None)
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,9 @@ def _measure(container: InputContainer, stream: VideoStream, limits: Limits) -> 
     second = float(stream.time_base)
     gaps = [(after - before) * second for before, after in pairwise(shown)]
     usual = median(gaps) if gaps else 1 / float(stream.guessed_rate or 25)
-    duration = (shown[-1] - shown[0]) * second + (last_duration * second or usual)
+    # Some MKV claim a thousand frames a second: half the usual gap is the least a last frame is believed to last.
+    last = last_duration * second if last_duration * second >= usual / 2 else usual
+    duration = (shown[-1] - shown[0]) * second + last
     if duration > limits.max_seconds:
         raise TooLong(f"The clip is {_spoken(duration)} long; the limit is {_spoken(limits.max_seconds)}.")
     return _Times(
