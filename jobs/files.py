@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage
@@ -16,12 +16,12 @@ from django.db.models.fields.files import FieldFile
 
 from jobs.media import sandbox
 
-P = ParamSpec("P")
-T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 
-def sandboxed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def sandboxed(function: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
     """Run a function of `jobs.media` in a process of its own, within the configured time and memory.
 
     Raises `jobs.media.errors.MediaError`, also when that process crashed, hung or ran out of memory.
@@ -31,7 +31,6 @@ def sandboxed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         *args,
         timeout_seconds=settings.MEDIA_TIMEOUT_SECONDS,
         memory_bytes=settings.MEDIA_MEMORY_BYTES,
-        **kwargs,
     )
 
 

@@ -1,0 +1,180 @@
+"""Taking, fencing, cancelling and giving up: what holds however often a message is delivered and whoever dies."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from jobs import lifecycle
+from jobs.models import Generation, JobEvent, Stage, Status
+from tests.jobs.conftest import Ask
+
+
+def kinds(generation: Generation) -> list[str]:
+    return list(JobEvent.objects.filter(generation=generation).values_list("kind", flat=True))
+
+
+def let_the_worker_die(generation: Generation) -> None:
+    """Leave the row as a worker leaves it that was killed a while ago: leased, and not renewed since."""
+    with lifecycle.taken(generation.pk) as taken:
+        assert taken is not None
+        dead = taken.leased_by
+    long_ago = timezone.now() - timedelta(minutes=5)
+    Generation.objects.filter(pk=generation.pk).update(leased_by=dead, leased_until=long_ago, wake_at=long_ago)
+
+
+def test_a_queued_generation_is_running_from_the_moment_it_is_taken(ask: Ask) -> None:
+    generation = ask()
+    with lifecycle.taken(generation.pk) as taken:
+        assert taken is not None
+        generation.refresh_from_db()
+        assert (generation.status, generation.stage) == (Status.RUNNING, Stage.PREPARING)
+        assert generation.started_at is not None
+    assert kinds(generation) == ["queued", "started"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_deliveries_at_once_exactly_one_takes_it(ask: Ask) -> None:
+    generation = ask()
+
+    def deliver(_: int) -> bool:
+        try:
+            claimed = lifecycle._take(generation.pk)
+            return claimed is not None
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(deliver, range(16))) == 1
+    assert kinds(generation).count("started") == 1
+
+
+def test_a_second_delivery_during_the_work_does_nothing(ask: Ask) -> None:
+    generation = ask()
+    with lifecycle.taken(generation.pk) as first, lifecycle.taken(generation.pk) as second:
+        assert first is not None
+        assert second is None
+
+
+def test_a_delivery_before_its_time_does_nothing(ask: Ask) -> None:
+    generation = ask()
+    with lifecycle.taken(generation.pk) as taken:
+        assert taken is not None
+        lifecycle.wait(taken, 60)
+    with lifecycle.taken(generation.pk) as early:
+        assert early is None
+
+
+def test_a_delivery_after_the_end_does_nothing(ask: Ask) -> None:
+    generation = ask()
+    with lifecycle.taken(generation.pk) as taken:
+        assert taken is not None
+        lifecycle.fail(taken, "It broke.")
+    with lifecycle.taken(generation.pk) as late:
+        assert late is None
+    generation.refresh_from_db()
+    assert (generation.status, generation.error) == (Status.FAILED, "It broke.")
+
+
+def test_a_generation_whose_worker_died_is_taken_back_and_noted(ask: Ask) -> None:
+    generation = ask()
+    let_the_worker_die(generation)
+    with lifecycle.taken(generation.pk) as taken:
+        assert taken is not None
+        assert taken.attempts == 2
+    assert kinds(generation) == ["queued", "started", "taken_back"]
+
+
+def test_a_generation_that_kills_every_worker_fails_with_a_sentence(ask: Ask) -> None:
+    generation = ask()
+    for _ in range(3):
+        let_the_worker_die(generation)
+    with lifecycle.taken(generation.pk) as taken:
+        assert taken is None
+    generation.refresh_from_db()
+    assert generation.status == Status.FAILED
+    assert generation.error == "This job stopped 3 workers in a row. Try another clip or format."
+
+
+def test_a_worker_given_up_for_dead_can_write_nothing_more(ask: Ask) -> None:
+    generation = ask()
+    with lifecycle.taken(generation.pk) as slow:
+        assert slow is not None
+        Generation.objects.filter(pk=generation.pk).update(leased_until=timezone.now() - timedelta(seconds=1))
+        with lifecycle.taken(generation.pk) as successor:
+            assert successor is not None
+            with pytest.raises(lifecycle.LeaseLost):
+                lifecycle.report(slow, 50, "still here")
+            with pytest.raises(lifecycle.LeaseLost):
+                lifecycle.succeed(slow)
+            lifecycle.report(successor, 10, "mine")
+    generation.refresh_from_db()
+    assert (generation.status, generation.progress, generation.message) == (Status.RUNNING, 10, "mine")
+
+
+def test_progress_never_runs_backwards(ask: Ask) -> None:
+    with lifecycle.taken(ask().pk) as generation:
+        assert generation is not None
+        lifecycle.report(generation, 40, "Listening")
+        lifecycle.report(generation, 30, "Mixing")
+        generation.refresh_from_db()
+        assert (generation.progress, generation.message) == (40, "Mixing")
+
+
+def test_each_stage_is_timed(ask: Ask) -> None:
+    generation = ask()
+    with lifecycle.taken(generation.pk) as taken:
+        assert taken is not None
+        for stage in (Stage.GENERATING, Stage.MUXING, Stage.PUBLISHING):
+            lifecycle.enter(taken, stage, 50)
+        lifecycle.succeed(taken)
+    generation.refresh_from_db()
+    assert set(generation.timings) == {"preparing", "generating", "muxing", "publishing"}
+    assert all(seconds >= 0 for seconds in generation.timings.values())
+    assert generation.progress == 100
+
+
+def test_what_no_worker_has_begun_is_cancelled_at_once(ask: Ask) -> None:
+    generation = ask()
+    assert lifecycle.request_cancel(generation)
+    generation.refresh_from_db()
+    assert generation.status == Status.CANCELLED
+    with lifecycle.taken(generation.pk) as taken:
+        assert taken is None
+
+
+def test_cancelling_a_running_one_is_a_request_until_the_worker_obeys(ask: Ask) -> None:
+    generation = ask()
+    with lifecycle.taken(generation.pk) as taken:
+        assert taken is not None
+        assert lifecycle.request_cancel(generation)
+        generation.refresh_from_db()
+        assert generation.status == Status.RUNNING
+        assert lifecycle.cancel_was_requested(taken)
+        lifecycle.cancelled(taken)
+    generation.refresh_from_db()
+    assert generation.status == Status.CANCELLED
+
+
+def test_a_finished_one_cannot_be_cancelled(ask: Ask) -> None:
+    generation = ask()
+    with lifecycle.taken(generation.pk) as taken:
+        assert taken is not None
+        lifecycle.succeed(taken)
+    assert not lifecycle.request_cancel(generation)
+    generation.refresh_from_db()
+    assert generation.status == Status.SUCCEEDED
+
+
+def test_only_what_is_due_and_unheld_is_overdue_and_it_is_rung_for_once(ask: Ask) -> None:
+    fresh, lost, finished, held = ask(), ask(), ask(), ask()
+    long_ago = timezone.now() - timedelta(minutes=5)
+    lifecycle.request_cancel(finished)
+    with lifecycle.taken(held.pk):
+        Generation.objects.exclude(pk=fresh.pk).update(wake_at=long_ago)
+        assert lifecycle.overdue() == [lost.pk]
+        assert lifecycle.overdue() == []
