@@ -1,0 +1,542 @@
+"""The engine's HTTP face: the fal queue protocol (https://docs.fal.ai/model-endpoints/queue) for MMAudio's endpoints.
+
+fal's names of things end here: inside, a request has the names of `engine.model.Parameters`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import errno
+import hmac
+import json
+import os
+import secrets
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
+
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Response
+from fastapi import Request as HTTPRequest
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from engine import process
+from engine.failures import Failure, invalid, model_failure, too_large
+from engine.files import Files, Folder, Published, safe_name, save
+from engine.model import Parameters
+from engine.requests import Request, RequestQueue
+from engine.settings import Settings
+
+APPLICATION = "fal-ai/mmaudio-v2"
+TEXT_TO_AUDIO = f"{APPLICATION}/text-to-audio"
+
+PING_SECONDS = 15.0
+LINGER_SECONDS = 5.0
+BODY_SECONDS = 60.0
+MAX_SEED = 65_535
+MUX_SECONDS = 120
+
+Input = TypeVar("Input", bound=BaseModel)
+Text = Annotated[str, StringConstraints(max_length=4000)]
+
+
+class TextInput(BaseModel):
+    """The input of `fal-ai/mmaudio-v2/text-to-audio`, with fal's ranges and defaults."""
+
+    prompt: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+    negative_prompt: Text = ""
+    seed: int | None = Field(None, ge=0, le=MAX_SEED)
+    num_steps: int = Field(25, ge=4, le=50)
+    duration: float = Field(8.0, ge=1, le=30, allow_inf_nan=False)
+    cfg_strength: float = Field(4.5, ge=0, le=20, allow_inf_nan=False)
+    mask_away_clip: bool = False
+
+    def parameters(self) -> Parameters:
+        """In our own names; a seed that was left out is drawn."""
+        return Parameters(
+            prompt=self.prompt,
+            negative_prompt=self.negative_prompt,
+            seed=secrets.randbelow(MAX_SEED + 1) if self.seed is None else self.seed,
+            duration=self.duration,
+            quality_steps=self.num_steps,
+            prompt_strength=self.cfg_strength,
+            focus_on_subject=self.mask_away_clip,
+        )
+
+
+class VideoInput(TextInput):
+    """The input of `fal-ai/mmaudio-v2`."""
+
+    video_url: str
+
+
+class UploadInput(BaseModel):
+    """What is known of a file before it is sent."""
+
+    file_name: str = "clip"
+    content_type: str = "application/octet-stream"
+
+
+class Engine:
+    """What every call needs at hand."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.files = Files(settings.data_dir, settings.keep_seconds)
+        self.queue = RequestQueue(settings, self.files)
+
+        self._muxing = asyncio.Semaphore(1)
+
+    async def mux(self, clip: Path, sound: Path, target: Path) -> None:
+        """Write `target`, the picture of `clip` with `sound`, in a process of its own."""
+        limits = str(self.settings.worker_memory_bytes), str(MUX_SECONDS)
+        async with self._muxing:
+            running = await process.spawn("engine.mux", str(clip), str(sound), str(target), *limits)
+            try:
+                async with asyncio.timeout(MUX_SECONDS):
+                    await running.communicate()
+            except TimeoutError:
+                pass
+            finally:
+                await process.end(running)
+        if running.returncode != 0:
+            raise Failure(500, "internal_server_error", "The clip and its sound could not be put into one file.")
+
+    def base(self, http: HTTPRequest) -> str:
+        """The address under which the caller reaches the engine, without a slash at its end."""
+        return self.settings.public_url or str(http.base_url).rstrip("/")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The engine as an ASGI application. Its worker processes live as long as its lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = app.state.engine = Engine(settings)
+        engine.queue.start()
+        try:
+            yield
+        finally:
+            await engine.queue.close()
+            engine.files.close()
+
+    app = FastAPI(title="Soundstage engine", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.redirect_slashes = False
+    app.add_middleware(WithoutTrailingSlash)
+    app.add_exception_handler(Failure, _on_failure)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
+    app.add_exception_handler(OSError, _on_os_error)
+    app.add_exception_handler(Exception, _on_bug)
+    app.include_router(open_calls)
+    app.include_router(submissions)
+    for endpoint in (APPLICATION, TEXT_TO_AUDIO):
+        app.include_router(followings, prefix=f"/{endpoint}/requests/{{request_id}}")
+    return app
+
+
+class WithoutTrailingSlash:
+    """Makes `/path/` mean `/path`, without the redirect that would lose a body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
+        await self.app(scope, receive, send)
+
+
+# --- What calls depend on --------------------------------------------------------------------------------------------
+
+
+async def _engine(http: HTTPRequest) -> Engine:
+    engine: Engine = http.app.state.engine
+    return engine
+
+
+TheEngine = Annotated[Engine, Depends(_engine)]
+
+
+async def _require_key(engine: TheEngine, authorization: Annotated[str, Header()] = "") -> None:
+    key = engine.settings.key.get_secret_value()
+    if key and not hmac.compare_digest(authorization.encode(), f"Key {key}".encode()):
+        raise Failure(401, "unauthorized", "This engine wants `Authorization: Key …` with its key.")
+
+
+async def _known(engine: TheEngine, request_id: str) -> Request:
+    request = engine.queue.get(request_id)
+    if request is None:
+        raise Unknown
+    return request
+
+
+class Unknown(Failure):
+    """No request has this id: it never existed, it is too long ago, or the engine was restarted since."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "not_found", "There is no such request.")
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return {"status": "NOT_FOUND"}
+
+
+TheRequest = Annotated[Request, Depends(_known)]
+
+# --- Open calls: health, and files by their unguessable addresses ----------------------------------------------------
+
+open_calls = APIRouter()
+
+
+@open_calls.get("/healthz")
+async def healthz(engine: TheEngine) -> JSONResponse:
+    state = engine.queue.state
+    return JSONResponse(state, status_code=200 if state["status"] == "ok" else 503)
+
+
+@open_calls.api_route("/files/{token}/{name}", methods=["GET", "HEAD"])
+async def file(engine: TheEngine, token: str, name: str) -> Response:
+    found = engine.files.find(token, name)
+    if found is None:
+        raise HTTPException(404)
+    try:
+        await found.ready()
+    except FileNotFoundError as error:
+        raise HTTPException(404) from error
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=3600"}
+    return FileResponse(found.path, media_type=found.content_type, headers=headers)
+
+
+@open_calls.put("/storage/upload/{secret}")
+async def upload(engine: TheEngine, http: HTTPRequest, secret: str) -> Response:
+    target, limit = engine.files.upload(secret), engine.settings.max_upload_bytes
+    if target is None:
+        raise HTTPException(404)
+    try:
+        async with asyncio.timeout(engine.settings.keep_seconds):
+            await save(_body(http, limit), target)
+    except TooLarge:
+        await _linger(http)
+        failure = too_large(limit)
+        failure.status = 413
+        raise failure from None
+    except TimeoutError as error:
+        raise Failure(408, "request_timeout", "The upload took too long.", retry=True) from error
+    except FileNotFoundError as error:
+        raise HTTPException(404) from error  # its time ran out while it was being sent
+    return Response(status_code=200)
+
+
+# --- Submitting ------------------------------------------------------------------------------------------------------
+
+submissions = APIRouter(dependencies=[Depends(_require_key)])
+
+
+class Terms:
+    """What a caller may ask of the queue, beside the input itself."""
+
+    def __init__(
+        self,
+        fal_webhook: Annotated[str | None, Query()] = None,
+        fal_max_queue_length: Annotated[int | None, Query(ge=0)] = None,
+        x_fal_request_timeout: Annotated[float | None, Header(gt=0, le=86_400, allow_inf_nan=False)] = None,
+    ) -> None:
+        if fal_webhook is not None:
+            sentence = "This engine calls no webhooks. Leave fal_webhook out, and poll the status_url."
+            raise model_failure(422, "feature_not_supported", sentence, "query", "fal_webhook")
+        self.max_waiting = float("inf") if fal_max_queue_length is None else fal_max_queue_length
+        self.start_within = x_fal_request_timeout
+
+
+@submissions.post(f"/{APPLICATION}")
+async def submit_video(engine: TheEngine, http: HTTPRequest, terms: Annotated[Terms, Depends()]) -> JSONResponse:
+    input_ = await _read(http, VideoInput, engine.settings.max_body_bytes)
+    folder = engine.files.new()
+    try:
+        clip, url = await _place(engine, http, input_.video_url, folder)
+        request = Request(APPLICATION, input_.parameters(), folder, clip, url)
+        folder.publish("video.mp4", "video/mp4", partial(engine.mux, clip, request.sound))
+        return _submit(engine, http, request, terms)
+    except BaseException:
+        engine.files.expire(folder, 0.0)
+        raise
+
+
+@submissions.post(f"/{TEXT_TO_AUDIO}")
+async def submit_text(engine: TheEngine, http: HTTPRequest, terms: Annotated[Terms, Depends()]) -> JSONResponse:
+    input_ = await _read(http, TextInput, engine.settings.max_body_bytes)
+    folder = engine.files.new()
+    try:
+        return _submit(engine, http, Request(TEXT_TO_AUDIO, input_.parameters(), folder), terms)
+    except BaseException:
+        engine.files.expire(folder, 0.0)
+        raise
+
+
+@submissions.post("/storage/upload/initiate")
+async def initiate_upload(engine: TheEngine, http: HTTPRequest) -> dict[str, str]:
+    input_ = await _read(http, UploadInput, 64 * 1024)
+    secret, path = engine.files.new_upload(input_.file_name, input_.content_type)
+    base = engine.base(http)
+    return {"upload_url": f"{base}/storage/upload/{secret}", "file_url": f"{base}/files/{path}"}
+
+
+def _submit(engine: Engine, http: HTTPRequest, request: Request, terms: Terms) -> JSONResponse:
+    request.folder.publish(request.sound.name, "audio/wav")
+    engine.queue.submit(request, terms.max_waiting, terms.start_within)
+    return _answer(request, 200, _status(engine, request, engine.base(http), logs=None))
+
+
+async def _place(engine: Engine, http: HTTPRequest, url: str, folder: Folder) -> tuple[Path, str | None]:
+    """Bring the clip into the request's folder: where it is now, and None; or where to put it, and what to fetch.
+
+    An upload gets a second name there, so that the request still has it when the upload expires.
+    """
+    source = folder.path / "clip"
+    source.mkdir()
+    if url[:5].lower() == "data:":
+        clip = source / "clip"
+        await asyncio.to_thread(_decode_data, url, clip, engine.settings.max_upload_bytes)
+        return clip, None
+    try:
+        parts = urlsplit(url)
+        scheme, origin = parts.scheme.lower(), f"{parts.scheme}://{parts.netloc}"
+    except ValueError:
+        scheme, origin, parts = "", "", urlsplit("")
+    if scheme not in {"http", "https"} or not parts.netloc:
+        raise _no_clip("The clip must be an http(s) address, a data: URI, or a file uploaded here.")
+    clip = source / safe_name(unquote(parts.path))
+    if upload_ := _own_file(engine.files, parts.path):
+        try:
+            await upload_.ready()
+            os.link(upload_.path, clip)
+        except FileNotFoundError:
+            raise _no_clip("This upload was never sent, or its time is over. Upload the clip again.") from None
+        return clip, None
+    if origin == engine.base(http):
+        raise _no_clip("There is no such file here, or its time is over. Upload the clip again.")
+    return clip, url
+
+
+def _own_file(files: Files, path: str) -> Published | None:
+    """The file of ours that the path names. The token alone decides: the host depends on who asks and how."""
+    match path.strip("/").split("/"):
+        case [*_, "files", token, name]:
+            return files.find(token, unquote(name))
+    return None
+
+
+def _decode_data(url: str, target: Path, max_bytes: int) -> None:
+    """Write what a `data:` URI (RFC 2397) holds."""
+    head, comma, data = url.partition(",")
+    if not comma:
+        raise _no_clip("The data: URI of the clip has no data.")
+    try:
+        encoded = unquote_to_bytes(data)
+        content = base64.b64decode(encoded, validate=True) if head.lower().endswith(";base64") else encoded
+    except binascii.Error:
+        raise _no_clip("The data: URI of the clip is not proper base64.") from None
+    if len(content) > max_bytes:
+        raise too_large(max_bytes, "body", "video_url")
+    target.write_bytes(content)
+
+
+def _no_clip(sentence: str) -> Failure:
+    return model_failure(422, "file_download_error", sentence, "body", "video_url")
+
+
+# --- Following a request ---------------------------------------------------------------------------------------------
+
+followings = APIRouter(dependencies=[Depends(_require_key)])
+
+
+@followings.get("/status")
+async def status(engine: TheEngine, http: HTTPRequest, request: TheRequest, logs: bool = False) -> JSONResponse:
+    body = _status(engine, request, engine.base(http), request.logs if logs else None)
+    return _answer(request, 200 if request.outcome else 202, body)
+
+
+@followings.get("/status/stream")
+async def stream(engine: TheEngine, http: HTTPRequest, request: TheRequest, logs: bool = False) -> StreamingResponse:
+    base = engine.base(http)
+
+    async def events() -> AsyncIterator[str]:
+        told = 0
+        while True:
+            change, fresh = request.next_change, request.logs[told:]
+            told += len(fresh)
+            yield f"data: {json.dumps(_status(engine, request, base, fresh if logs else None))}\n\n"
+            if request.outcome:
+                return
+            while not change.is_set():
+                try:
+                    await asyncio.wait_for(change.wait(), PING_SECONDS)
+                except TimeoutError:
+                    yield ": ping\n\n"
+
+    headers = {"x-fal-request-id": request.id, "Cache-Control": "no-cache"}
+    return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
+
+
+@followings.get("")
+@followings.get("/response")
+async def result(engine: TheEngine, http: HTTPRequest, request: TheRequest) -> JSONResponse:
+    outcome, base = request.outcome, engine.base(http)
+    if outcome is None:
+        return _refusal(Failure(400, "bad_request", "Request is still in progress", retry=True), request)
+    if isinstance(outcome, Failure):
+        return _refusal(outcome, request)
+    files = {"audio": _file(base, request.folder, "sound.wav")}
+    if request.clip:
+        files["video"] = _file(base, request.folder, "video.mp4")
+    facts = {"events": outcome.events, "understood": outcome.understood, "duration": outcome.duration}
+    return _answer(request, 200, {**files, **facts, "seed": request.parameters.seed})
+
+
+@followings.put("/cancel")
+async def cancel(engine: TheEngine, request: TheRequest) -> JSONResponse:
+    before = request.status
+    if before == "COMPLETED":
+        return _answer(request, 400, {"status": "ALREADY_COMPLETED"})
+    engine.queue.cancel(request)
+    if before == "IN_QUEUE":
+        return _answer(request, 200, {"status": "OK"})
+    return _answer(request, 202, {"status": "CANCELLATION_REQUESTED"})
+
+
+# --- What is answered ------------------------------------------------------------------------------------------------
+
+
+def _status(engine: Engine, request: Request, base: str, logs: list[dict[str, Any]] | None) -> dict[str, Any]:
+    """A request's state as fal puts it. A failed one is COMPLETED too, and says so by `error`."""
+    address = f"{base}/{APPLICATION}/requests/{request.id}"
+    body: dict[str, Any] = {
+        "status": request.status,
+        "request_id": request.id,
+        "response_url": address,
+        "status_url": f"{address}/status",
+        "cancel_url": f"{address}/cancel",
+        "logs": logs,
+    }
+    if request.status == "IN_QUEUE":
+        body["queue_position"] = engine.queue.position(request)
+    if request.finished is not None and request.started is not None:
+        body["metrics"] = {"inference_time": request.finished - request.started}
+    if isinstance(request.outcome, Failure):
+        body |= {"error": request.outcome.message, "error_type": request.outcome.kind}
+    return body
+
+
+def _file(base: str, folder: Folder, name: str) -> dict[str, Any]:
+    """fal's File object. The size of a file that is made when it is first fetched is not known yet."""
+    published = folder.published[name]
+    return {
+        "url": f"{base}/files/{folder.token}/{name}",
+        "content_type": published.content_type,
+        "file_name": name,
+        "file_size": published.path.stat().st_size if published.path.exists() else None,
+    }
+
+
+def _answer(request: Request, status_code: int, body: dict[str, Any]) -> JSONResponse:
+    return JSONResponse(body, status_code, headers={"x-fal-request-id": request.id})
+
+
+def _refusal(failure: Failure, request: Request | None = None) -> JSONResponse:
+    headers = {
+        "x-fal-request-id": request.id if request else str(uuid.uuid4()),
+        "X-Fal-Error-Type": failure.kind,
+        "X-Fal-Needs-Retry": "1" if failure.retry else "0",
+        "X-Fal-Retryable": "true" if failure.retry else "false",
+    }
+    return JSONResponse(failure.body, failure.status, headers=headers | failure.headers)
+
+
+async def _on_failure(_: HTTPRequest, failure: Exception) -> Response:
+    assert isinstance(failure, Failure)
+    return _refusal(failure)
+
+
+async def _on_invalid(_: HTTPRequest, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return _refusal(invalid([_without_input(detail) for detail in error.errors()]))
+
+
+async def _on_http_exception(_: HTTPRequest, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = "not_found" if error.status_code == 404 else "bad_request"
+    return _refusal(Failure(error.status_code, kind, error.detail, headers=dict(error.headers or {})))
+
+
+async def _on_disconnect(_: HTTPRequest, error: Exception) -> Response:
+    return _refusal(Failure(499, "client_disconnected", "The caller went away."))
+
+
+async def _on_os_error(_: HTTPRequest, error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return _refusal(Failure(507, "disk_full", "The engine's disk is full. Try again later.", retry=True))
+    raise error
+
+
+async def _on_bug(_: HTTPRequest, error: Exception) -> Response:
+    return _refusal(Failure(500, "internal_error", "The engine failed on this call."))
+
+
+# --- What is read ----------------------------------------------------------------------------------------------------
+
+
+async def _read(http: HTTPRequest, kind: type[Input], max_bytes: int) -> Input:
+    """The JSON body, validated. Raises `Failure`."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = b"".join([chunk async for chunk in _body(http, max_bytes)])
+        return kind.model_validate_json(body)
+    except TooLarge:
+        await _linger(http)
+        raise too_large(max_bytes, "body") from None
+    except TimeoutError:
+        raise Failure(408, "request_timeout", "The request took too long to arrive.", retry=True) from None
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        raise invalid([{**detail, "loc": ["body", *detail["loc"]]} for detail in details]) from None
+
+
+class TooLarge(Exception):
+    """More bytes come than the limit allows."""
+
+
+async def _body(http: HTTPRequest, max_bytes: int) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises `TooLarge`: at once where its announced length says so."""
+    if int(http.headers.get("content-length", 0)) > max_bytes:
+        raise TooLarge
+    received = 0
+    async for chunk in http.stream():
+        received += len(chunk)
+        if received > max_bytes:
+            raise TooLarge
+        yield chunk
+
+
+async def _linger(http: HTTPRequest) -> None:
+    """Let a caller that is still sending finish, for a moment: it reads our answer only then."""
+    with suppress(TimeoutError, ClientDisconnect, RuntimeError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            async for _ in http.stream():
+                pass
+
+
+def _without_input(detail: dict[str, Any]) -> dict[str, Any]:
+    """An error without what was entered: it may be a prompt, or a whole clip."""
+    return {name: value for name, value in detail.items() if name in {"loc", "msg", "type", "ctx"}}

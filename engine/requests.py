@@ -1,0 +1,253 @@
+"""The queue in front of a model: requests wait, run on a worker, and are kept for a while with their outcome.
+
+One lane per worker process. A lane keeps its worker warm, and replaces it when a request has cost it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import time
+import uuid
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from engine.failures import Failure, cancelled, model_failure, queue_full, start_timeout, too_large
+from engine.files import Files, Folder
+from engine.model import BadInput, Parameters, Progress
+from engine.settings import Settings
+from engine.worker import Finished, Job, Options, Stopped, Worker, WorkerLost
+
+LOAD_SECONDS = 300.0
+LONGEST_RETRY_SECONDS = 30.0
+
+log = logging.getLogger("engine")
+
+
+@dataclass(eq=False)
+class Request:
+    """One request for sound, from submission to the end of its keeping. Times are of `time.monotonic`.
+
+    `clip` is where the clip is, or where to put it when it must be fetched from `url` first.
+    """
+
+    endpoint: str
+    parameters: Parameters
+    folder: Folder
+    clip: Path | None = None
+    url: str | None = None
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    submitted: float = field(default_factory=time.monotonic)
+    started: float | None = None
+    finished: float | None = None
+    outcome: Finished | Failure | None = None
+    logs: list[dict[str, Any]] = field(default_factory=list)
+    worker: Worker | None = None
+    start_timer: asyncio.TimerHandle | None = None
+    _change: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def status(self) -> str:
+        if self.outcome is not None:
+            return "COMPLETED"
+        return "IN_QUEUE" if self.started is None else "IN_PROGRESS"
+
+    @property
+    def sound(self) -> Path:
+        """Where the WAV is once the request has succeeded."""
+        return self.folder.path / "sound.wav"
+
+    @property
+    def next_change(self) -> asyncio.Event:
+        """Set at the next change. Take it before looking at the request, and no change is missed."""
+        return self._change
+
+    def changed(self) -> None:
+        self._change.set()
+        self._change = asyncio.Event()
+
+    def report(self, progress: Progress) -> None:
+        self.logs.append(
+            {
+                "message": progress.message,
+                "level": "INFO",
+                "source": "USER",
+                "timestamp": datetime.now(UTC).isoformat(),
+                "labels": {"progress": round(progress.fraction, 4)},
+            }
+        )
+        self.changed()
+
+
+class RequestQueue:
+    """Submit, follow, cancel. `start` it in the event loop that uses it, and `close` it there."""
+
+    def __init__(self, settings: Settings, files: Files) -> None:
+        self._settings = settings
+        self._files = files
+        self._requests: dict[str, Request] = {}
+        self._waiting: deque[Request] = deque()
+        self._arrival = asyncio.Event()
+        self._workers: set[Worker] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._lane()) for _ in range(self._settings.workers)]
+        self._tasks.append(asyncio.create_task(self._sweep()))
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def submit(self, request: Request, max_waiting: float = math.inf, start_within: float | None = None) -> None:
+        """Put the request at the end of the queue. Raises `Failure` (429) when too many wait.
+
+        `max_waiting` is how many may wait at most before this one, by its caller's wish; `start_within` seconds it
+        must have started, or it fails.
+        """
+        if len(self._waiting) >= self._settings.max_queue or len(self._waiting) > max_waiting:
+            raise queue_full()
+        if start_within is not None:
+            loop = asyncio.get_running_loop()
+            request.start_timer = loop.call_later(start_within, self._leave, request, start_timeout())
+        self._requests[request.id] = request
+        self._waiting.append(request)
+        self._arrival.set()
+
+    def get(self, request_id: str) -> Request | None:
+        return self._requests.get(request_id)
+
+    def position(self, request: Request) -> int:
+        """How many wait before this waiting request."""
+        return self._waiting.index(request)
+
+    def cancel(self, request: Request) -> None:
+        """Take a waiting request out of the queue; stop a running one, which ends in seconds at most."""
+        if request.status == "IN_QUEUE":
+            self._leave(request, cancelled())
+        elif request.worker:
+            request.worker.stop()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What `GET /healthz` tells; "ok" while a worker has its model loaded."""
+        ready = [worker for worker in self._workers if not worker.exited.done()]
+        running = sum(request.status == "IN_PROGRESS" for request in self._requests.values())
+        return {
+            "status": "ok" if ready else "starting",
+            "model": ready[0].model if ready else None,
+            "licence": ready[0].licence if ready else None,
+            "queue": len(self._waiting),
+            "running": running,
+            "workers": len(ready),
+        }
+
+    async def _lane(self) -> None:
+        """Keep a worker, and give it one request after the other."""
+        while True:
+            worker = await self._hire()
+            self._workers.add(worker)
+            worker.exited.add_done_callback(lambda _: self._arrival.set())
+            try:
+                while request := await self._next(worker):
+                    await self._serve(request, worker)
+            finally:
+                self._workers.discard(worker)
+                await worker.end()
+
+    async def _hire(self) -> Worker:
+        """A fresh worker; tried again, ever more slowly, for as long as the model can't be loaded."""
+        settings = self._settings
+        options = Options(
+            model=settings.model,
+            memory_bytes=settings.worker_memory_bytes,
+            max_clip_bytes=settings.max_upload_bytes,
+            allowed_sources=tuple(settings.allowed_sources),
+        )
+        threads = max(1, (os.cpu_count() or 1) // settings.workers)
+        pause = 0.5
+        while True:
+            try:
+                return await Worker.start(options, threads, LOAD_SECONDS)
+            except WorkerLost as error:
+                log.error("worker model=%s could not start: %s Trying again.", settings.model, error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_RETRY_SECONDS)
+
+    async def _next(self, worker: Worker) -> Request | None:
+        """The next request once there is one; None when the worker can't take it any more."""
+        while worker.usable:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._arrival.clear()
+            await self._arrival.wait()
+        return None
+
+    async def _serve(self, request: Request, worker: Worker) -> None:
+        request.started, request.worker = time.monotonic(), worker
+        if request.start_timer:
+            request.start_timer.cancel()
+        self._moved(request)
+        try:
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                job = Job(request.parameters, request.sound, request.clip, request.url)
+                outcome: Finished | Failure = await worker.generate(job, request.report)
+        except TimeoutError:
+            sentence = f"The generation took longer than {self._settings.timeout_seconds:g} seconds."
+            outcome = model_failure(504, "generation_timeout", sentence)
+        except Stopped:
+            outcome = cancelled()
+        except WorkerLost as error:
+            outcome = model_failure(500, "internal_server_error", str(error))
+        except BadInput as error:
+            outcome = self._refusal(error, has_clip=request.clip is not None)
+        self._finish(request, outcome)
+
+    def _refusal(self, error: BadInput, has_clip: bool) -> Failure:
+        loc = ("body", "video_url") if has_clip else ("body",)
+        if error.kind == "file_too_large":
+            return too_large(self._settings.max_upload_bytes, *loc)
+        return model_failure(422, error.kind, str(error), *loc)
+
+    def _leave(self, request: Request, failure: Failure) -> None:
+        """End a request that has not started."""
+        self._waiting.remove(request)
+        self._finish(request, failure)
+        self._moved()
+
+    def _finish(self, request: Request, outcome: Finished | Failure) -> None:
+        request.outcome, request.finished, request.worker = outcome, time.monotonic(), None
+        if request.start_timer:
+            request.start_timer.cancel()
+        # Nothing of a failed request is ever fetched: its files may go at once.
+        self._files.expire(request.folder, 0.0 if isinstance(outcome, Failure) else None)
+        request.changed()
+        log.info(
+            "request id=%s endpoint=%s outcome=%s waited=%.3f seconds=%.3f",
+            request.id,
+            request.endpoint,
+            outcome.kind if isinstance(outcome, Failure) else "succeeded",
+            (request.started or request.finished) - request.submitted,
+            request.finished - (request.started or request.finished),
+        )
+
+    def _moved(self, *also: Request) -> None:
+        """Tell those who watch a waiting request that its position changed."""
+        for request in (*also, *self._waiting):
+            request.changed()
+
+    async def _sweep(self) -> None:
+        keep = self._settings.keep_seconds
+        while True:
+            await asyncio.sleep(min(60.0, keep / 4))
+            now = time.monotonic()
+            for request in list(self._requests.values()):
+                if request.finished is not None and request.finished + keep <= now:
+                    del self._requests[request.id]
+            await self._files.sweep()

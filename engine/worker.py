@@ -1,0 +1,267 @@
+"""The process that runs a model, and the engine's handle on it.
+
+One line of JSON a message. To the worker, on standard input: a job, or `{"stop": true}`. From it, on standard output:
+`kind` is "ready" once, then for each job "progress" as often as the model yields, and one of "finished", "stopped",
+"refused", "failed". A worker that failed is in doubt: it ends, and a fresh one takes its place. When standard input
+ends the engine is gone, however it went, and the worker goes too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import importlib
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+import wave
+from collections.abc import Callable, Generator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine import process
+from engine.fetch import fetch
+from engine.model import SAMPLE_RATE, BadInput, Model, Parameters, Progress, Samples, Sound
+
+STOP_GRACE = 2.0
+"""Seconds a model may take to the yield at which it stops; then its process is killed."""
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a worker is told once: the model as "module:Class", and the bounds of its work."""
+
+    model: str
+    memory_bytes: int
+    max_clip_bytes: int
+    allowed_sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One generation: `clip` is where the clip is, or where to put it when it must be fetched from `url` first."""
+
+    parameters: Parameters
+    sound: Path
+    clip: Path | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A generation that succeeded: its WAV is at the job's `sound`. `duration` in seconds."""
+
+    duration: float
+    events: list[Message]
+    understood: Message
+
+
+class Stopped(Exception):
+    """The generation was stopped as asked."""
+
+
+class WorkerLost(Exception):
+    """The worker ended, or was killed, in the middle; the message says what is known, for a person."""
+
+
+# --- The engine's side -----------------------------------------------------------------------------------------------
+
+
+class Worker:
+    """A running worker whose model is loaded. One generation at a time, while it is `usable`."""
+
+    def __init__(self, running: asyncio.subprocess.Process, ready: Message) -> None:
+        self.model: str = ready["name"]
+        self.licence: str = ready["licence"]
+        self.exited = asyncio.create_task(running.wait())
+        self._process = running
+        self._answered = True
+        self._stopping: asyncio.TimerHandle | None = None
+
+    @classmethod
+    async def start(cls, options: Options, threads: int, patience: float) -> Worker:
+        """Start a process and wait, at most `patience` seconds, until its model is loaded. Raises `WorkerLost`."""
+        running = await process.spawn("engine.worker", json.dumps(asdict(options)), threads=threads)
+        try:
+            async with asyncio.timeout(patience):
+                return cls(running, await _receive(running))
+        except BaseException as error:
+            await process.end(running)
+            if isinstance(error, TimeoutError):
+                raise WorkerLost(f"The model was not loaded within {patience:g} seconds.") from error
+            raise
+
+    @property
+    def usable(self) -> bool:
+        """False once the process ended, or left a job without an answer."""
+        return self._answered and not self.exited.done()
+
+    async def generate(self, job: Job, report: Callable[[Progress], None]) -> Finished:
+        """Run one job. Raises `BadInput`, `Stopped` and `WorkerLost`."""
+        assert self._process.stdin is not None
+        self._answered = False
+        self._process.stdin.write(_line({**asdict(job), "sound": str(job.sound), "clip": job.clip and str(job.clip)}))
+        try:
+            while (message := await _receive(self._process))["kind"] == "progress":
+                report(Progress(message["fraction"], message["message"]))
+        except WorkerLost:
+            if self._stopping:
+                raise Stopped from None
+            raise
+        finally:
+            if self._stopping:
+                self._stopping.cancel()
+                self._stopping = None
+        if message["kind"] == "failed":
+            raise WorkerLost(message["message"])
+        self._answered = True
+        if message["kind"] == "refused":
+            raise BadInput(message["message"], message["type"])
+        if message["kind"] == "stopped":
+            raise Stopped
+        return Finished(message["duration"], message["events"], message["understood"])
+
+    def stop(self) -> None:
+        """Ask the model to stop at its next yield, and kill the process if it has not after `STOP_GRACE`."""
+        if self._stopping is None and self._process.stdin is not None:
+            self._process.stdin.write(_line({"stop": True}))
+            self._stopping = asyncio.get_running_loop().call_later(STOP_GRACE, process.kill, self._process)
+
+    async def end(self) -> None:
+        await process.end(self._process)
+        await self.exited
+
+
+def _line(message: Message) -> bytes:
+    return json.dumps(message).encode() + b"\n"
+
+
+async def _receive(running: asyncio.subprocess.Process) -> Message:
+    assert running.stdout is not None
+    try:
+        line = await running.stdout.readline()
+    except ValueError as error:
+        raise WorkerLost("The model sent more than a message may hold.") from error
+    if not line.endswith(b"\n"):
+        raise WorkerLost("The model ended unexpectedly on this request.")
+    message: Message = json.loads(line)
+    return message
+
+
+# --- The worker's side -----------------------------------------------------------------------------------------------
+
+
+class Engine:
+    """The worker's line to the engine. A thread reads it: a stop, or the engine's end, is noticed in any work."""
+
+    def __init__(self) -> None:
+        # What libraries print must not get between the messages: from here on standard output is standard error.
+        self._output = os.fdopen(os.dup(1), "wb")
+        os.dup2(2, 1)
+        self.jobs: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.stop = threading.Event()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def send(self, kind: str, **message: Any) -> None:
+        try:
+            self._output.write(_line({"kind": kind, **message}))
+            self._output.flush()
+        except BrokenPipeError:
+            os._exit(0)
+
+    def _read(self) -> None:
+        with os.fdopen(os.dup(0), "rb") as lines:
+            for line in lines:
+                message = json.loads(line)
+                if "stop" in message:
+                    self.stop.set()
+                else:
+                    self.stop.clear()
+                    self.jobs.put(message)
+        os._exit(0)
+
+
+def main() -> None:
+    engine = Engine()
+    options = Options(**json.loads(sys.argv[1]))
+    process.limit_resources(options.memory_bytes)
+    module, _, name = options.model.partition(":")
+    model: Model = getattr(importlib.import_module(module), name)()
+    model.load()
+    engine.send("ready", name=model.name, licence=model.licence)
+    while True:
+        message = engine.jobs.get()
+        try:
+            _run(engine, model, options, message)
+        except BadInput as error:
+            engine.send("refused", message=str(error), type=error.kind)
+        except Exception as error:
+            # The trace without the error's own words: they may quote the prompt.
+            sys.stderr.write("".join([*traceback.format_tb(error.__traceback__), type(error).__name__, "\n"]))
+            sys.stderr.flush()
+            engine.send("failed", message=_cause(error))
+            os._exit(1)
+
+
+def _run(engine: Engine, model: Model, options: Options, message: Message) -> None:
+    job = Job(
+        parameters=Parameters(**message["parameters"]),
+        sound=Path(message["sound"]),
+        clip=Path(message["clip"]) if message["clip"] else None,
+        url=message["url"],
+    )
+    steps = _steps(model, options, job)
+    while not engine.stop.is_set():
+        try:
+            progress = next(steps)
+        except StopIteration as finished:
+            sound: Sound = finished.value
+            break
+        engine.send("progress", fraction=progress.fraction, message=progress.message)
+    else:
+        steps.close()
+        engine.send("stopped")
+        return
+    write_wav(job.sound, sound.samples)
+    engine.send(
+        "finished",
+        duration=len(sound.samples) / SAMPLE_RATE,
+        events=[asdict(event) for event in sound.events],
+        understood=sound.understood,
+    )
+
+
+def _steps(model: Model, options: Options, job: Job) -> Generator[Progress, None, Sound]:
+    if job.url and job.clip:
+        yield from fetch(job.url, job.clip, options.max_clip_bytes, options.allowed_sources)
+    return (yield from model.generate(job.clip, job.parameters))
+
+
+def write_wav(path: Path, samples: Samples) -> None:
+    """Write float samples of shape (frames, 2), -1..1, as 24-bit PCM at `SAMPLE_RATE`."""
+    whole = np.rint(np.clip(samples, -1.0, 1.0).astype(np.float64) * (2**23 - 1)).astype("<i4")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(3)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(whole.view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "This request needs more memory than a worker may use. Use a smaller or shorter clip."
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The engine's disk is full."
+    return "The model failed on this request."
+
+
+if __name__ == "__main__":
+    main()
