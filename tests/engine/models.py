@@ -1,0 +1,77 @@
+"""Small real models for the tests of the queue: each does one thing a model may do. Chosen by the prompt's first word."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.model import SAMPLE_RATE, BadInput, Event, Parameters, Progress, Sound
+
+
+class Scripted:
+    """A tone whose pitch follows the seed; the prompt's first word may ask for trouble on the way."""
+
+    name = "scripted"
+    licence = "none"
+
+    def load(self) -> None:
+        print("what a library prints must not disturb the engine")
+
+    def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
+        yield Progress(0.25, "Looking")
+        deed, _, argument = parameters.prompt.partition(" ")
+        match deed:
+            case "crash":
+                os.abort()
+            case "refuse":
+                raise BadInput("There is nothing to hear in this clip.", "unsupported_video_format")
+            case "bug":
+                raise KeyError(parameters.prompt)
+            case "gorge":
+                self.hoard: Any = [np.empty(2**28) for _ in range(64)]
+            case "hang":
+                time.sleep(3600)
+            case "wait":  # until the file named by the prompt is there, yielding all the time
+                while not Path(argument).exists():
+                    yield Progress(0.5, "Waiting")
+                    time.sleep(0.01)
+            case "whoami":
+                yield Progress(0.5, f"pid {os.getpid()}")
+        yield Progress(0.75, "Sounding")
+        return Sound(
+            samples=tone(parameters.duration, parameters.seed),
+            events=(Event(time=0.5, strength=1.0),),
+            understood={
+                "clip_bytes": clip.stat().st_size if clip else None,
+                "heard": [parameters.prompt, parameters.negative_prompt],
+                "numbers": [parameters.quality_steps, parameters.prompt_strength, parameters.focus_on_subject],
+                "threads": os.environ.get("OMP_NUM_THREADS"),
+                "key": os.environ.get("ENGINE_KEY"),
+            },
+        )
+
+
+class Unloadable:
+    """A model whose weights are missing."""
+
+    name = "unloadable"
+    licence = "none"
+
+    def load(self) -> None:
+        raise FileNotFoundError("weights")
+
+    def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
+        yield Progress(0.0, "never")
+        raise AssertionError
+
+
+def tone(duration: float, seed: int) -> npt.NDArray[np.float32]:
+    """A stereo sine of `220 + seed` Hz at -6 dBFS, `duration` seconds; shape (frames, 2)."""
+    t = np.arange(round(duration * SAMPLE_RATE)) / SAMPLE_RATE
+    return np.repeat(0.5 * np.sin(2 * np.pi * (220 + seed) * t)[:, None], 2, axis=1).astype(np.float32)
