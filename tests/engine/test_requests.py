@@ -1,0 +1,187 @@
+"""What a request may cost, and what it may not: workers that crash, hang, gorge, and an engine that ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.engine.running import TEXT, RunningEngine, engine, started, wait_healthy
+
+
+def worker_of(running: RunningEngine) -> int:
+    """The process id of the worker that serves the next request."""
+    submitted = running.submit(prompt="whoami")
+    (said,) = (each["message"] for each in running.wait(submitted)["logs"] if each["message"].startswith("pid "))
+    return int(said.removeprefix("pid "))
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def wait_for(reached: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def refusal(response: httpx.Response) -> tuple[int, str]:
+    """Status and error type of a failed request, from the body; the headers must say the same."""
+    (detail,) = response.json()["detail"]
+    assert response.headers["X-Fal-Error-Type"] == detail["type"]
+    assert response.headers["X-Fal-Needs-Retry"] == "0"
+    return response.status_code, detail["type"]
+
+
+def test_the_worker_stays_warm_from_request_to_request(running: RunningEngine) -> None:
+    assert worker_of(running) == worker_of(running)
+
+
+@pytest.mark.parametrize("deed", ["crash", "bug", "gorge"])
+def test_a_worker_that_dies_costs_exactly_its_request(running: RunningEngine, deed: str) -> None:
+    before = worker_of(running)
+    lost = running.submit(prompt=deed)
+    next_in_line = running.submit(prompt="a tone")
+    assert refusal(running.result(lost)) == (500, "internal_server_error")
+    status = running.wait(lost)
+    assert status["error"]
+    assert status["error_type"] == "internal_server_error"
+    assert running.result(next_in_line).status_code == 200
+    assert worker_of(running) != before
+    assert not is_alive(before)
+
+
+def test_a_request_that_needs_too_much_memory_is_told_so(running: RunningEngine) -> None:
+    result = running.result(running.submit(prompt="gorge"))
+    assert "memory" in result.json()["detail"][0]["msg"]
+
+
+def test_what_a_model_refuses_costs_no_worker(running: RunningEngine) -> None:
+    before = worker_of(running)
+    assert refusal(running.result(running.submit(prompt="refuse"))) == (422, "unsupported_video_format")
+    assert worker_of(running) == before
+
+
+def test_a_cancelled_model_stops_at_its_next_yield_and_keeps_its_worker(running: RunningEngine, gate: Path) -> None:
+    before = worker_of(running)
+    busy = running.occupy(gate)
+    answer = running.http.put(busy["cancel_url"])
+    assert (answer.status_code, answer.json()) == (202, {"status": "CANCELLATION_REQUESTED"})
+    result = running.result(busy)
+    assert result.status_code == 499
+    assert result.json()["error_type"] == "client_cancelled"
+    assert worker_of(running) == before
+
+
+def test_a_cancelled_model_that_does_not_stop_is_killed_and_replaced(running: RunningEngine) -> None:
+    before = worker_of(running)
+    hanging = running.submit(prompt="hang")
+    running.wait(hanging, "IN_PROGRESS")
+    waiting = running.submit()
+    assert running.http.put(hanging["cancel_url"]).status_code == 202
+    assert running.http.put(hanging["cancel_url"]).status_code == 202
+    assert running.result(hanging).status_code == 499
+    assert running.result(waiting).status_code == 200
+    assert not is_alive(before)
+
+
+def test_the_engine_answers_while_a_model_hangs(running: RunningEngine) -> None:
+    hanging = running.submit(prompt="hang")
+    running.wait(hanging, "IN_PROGRESS")
+    assert running.http.get("/healthz").json()["running"] == 1
+    assert running.http.post(TEXT, json={"prompt": "a tone"}).status_code == 200
+    running.http.put(hanging["cancel_url"])
+    running.wait(hanging)
+
+
+def test_a_request_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    with engine(tmp_path, timeout_seconds=1) as hasty:
+        before = worker_of(hasty)
+        hanging, waiting = hasty.submit(prompt="hang"), hasty.submit()
+        assert refusal(hasty.result(hanging)) == (504, "generation_timeout")
+        assert hasty.result(waiting).status_code == 200
+        assert not is_alive(before)
+
+
+def test_a_worker_that_dies_while_idle_is_replaced(running: RunningEngine) -> None:
+    before = worker_of(running)
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: not is_alive(before) and running.http.get("/healthz").status_code == 200)
+    assert running.run()["duration"] == 1
+
+
+def test_two_workers_run_two_requests_at_once(tmp_path: Path, gate: Path) -> None:
+    with engine(tmp_path, workers=2) as pair:
+        wait_for(lambda: pair.http.get("/healthz").json()["workers"] == 2)
+        first, second = pair.occupy(gate), pair.occupy(gate)
+        assert pair.http.get("/healthz").json()["running"] == 2
+        gate.touch()
+        assert [pair.result(each).status_code for each in (first, second)] == [200, 200]
+
+
+@pytest.mark.parametrize("prompt", ["a tone", "hang"], ids=["idle", "hanging"])
+def test_workers_end_with_an_engine_that_is_killed(tmp_path: Path, prompt: str) -> None:
+    with engine(tmp_path) as killed:
+        worker = worker_of(killed)
+        killed.wait(killed.submit(prompt=prompt), "IN_PROGRESS" if prompt == "hang" else "COMPLETED")
+        killed.process.kill()
+        killed.process.wait()
+        wait_for(lambda: not is_alive(worker))
+
+
+def test_the_engine_ends_soon_when_told_even_while_a_model_hangs_and_somebody_watches(tmp_path: Path) -> None:
+    with engine(tmp_path) as stopping:
+        worker = worker_of(stopping)
+        hanging = stopping.submit(prompt="hang")
+        with stopping.http.stream("GET", f"{hanging['status_url']}/stream") as stream:
+            next(stream.iter_lines())
+            stopping.process.terminate()
+            stopping.process.wait(10)
+        assert not is_alive(worker)
+        assert "Traceback" not in stopping.log.read_text()
+    assert not list((tmp_path / "data").glob("run-*"))
+
+
+def test_after_a_restart_former_requests_are_unknown_and_their_files_gone(tmp_path: Path) -> None:
+    with engine(tmp_path) as former:
+        submitted = former.submit()
+        audio = httpx.URL(former.result(submitted).json()["audio"]["url"]).path
+        former.process.kill()
+        former.process.wait()
+    left = list((tmp_path / "data").glob("run-*"))
+    assert len(left) == 1, "an engine that is killed can't tidy up"
+    with engine(tmp_path) as latter:
+        address = httpx.URL(submitted["status_url"]).path
+        answer = latter.http.get(address)
+        assert (answer.status_code, answer.json()) == (404, {"status": "NOT_FOUND"})
+        assert latter.http.get(audio).status_code == 404
+        assert not left[0].exists()
+
+
+def test_engines_may_share_a_folder(tmp_path: Path) -> None:
+    with engine(tmp_path) as one:
+        result = one.run()
+        with started(tmp_path) as other:
+            wait_healthy(other)
+            other.run()
+        assert one.http.get(result["audio"]["url"]).status_code == 200
+
+
+def test_results_are_forgotten_after_their_time(tmp_path: Path) -> None:
+    with engine(tmp_path, keep_seconds=1) as forgetful:
+        submitted = forgetful.submit()
+        audio = forgetful.result(submitted).json()["audio"]["url"]
+        wait_for(lambda: forgetful.http.get(submitted["status_url"]).status_code == 404)
+        assert forgetful.http.get(audio).status_code == 404
+        wait_for(lambda: not [path for path in (tmp_path / "data").glob("run-*/*") if path.name != ".lock"])
