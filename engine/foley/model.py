@@ -1,0 +1,63 @@
+"""The foley model: see the clip, understand the prompt, spot the sounds, synthesise and mix them.
+
+What each parameter does here: Prompt and Negative Prompt make the plan (`understand`); Duration is the length; Quality
+Steps set the partials, grains and echoes (`Detail`); Prompt Strength weighs the prompt's own level and force against what
+the picture shows (`spotting`); Focus on Subject keeps to the subject's movement (`see`); Seed makes the take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TypeVar
+
+from engine.foley import rooms, understand
+from engine.foley.render import render
+from engine.foley.scene import blank
+from engine.foley.see import see
+from engine.foley.sound.brief import Detail
+from engine.frames import clip_length
+from engine.model import BadInput, Parameters, Progress, Sound
+
+Result = TypeVar("Result")
+
+_SEEN = 0.55  # the share of the work that is looking at the clip
+
+
+class Foley:
+    """Procedural foley: no weights, no GPU. Implements `engine.model.Model`."""
+
+    name = "foley"
+    licence = "Part of Soundstage; no third-party weights."
+
+    def load(self) -> None:
+        """Read the lexicon and build the rooms at the usual quality."""
+        understand.lexicon()
+        for name in rooms.ROOMS:
+            rooms.impulse_response(name, Detail(Parameters("", 0).quality_steps))
+
+    def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
+        """See `engine.model.Model.generate`. Raises `BadInput` when the clip can't be read or nothing may sound."""
+        plan = understand.understand(parameters.prompt, parameters.negative_prompt)
+        if plan.refused and not plan.layers:
+            raise BadInput("The negative prompt rules out everything the prompt asks for. Take something out of it.")
+        if clip is None:
+            seconds, start = parameters.duration, 0.0
+            scene = blank(seconds)
+        else:
+            yield Progress(0.0, "Opening the clip")
+            seconds, start = min(parameters.duration, clip_length(clip)), _SEEN
+            seeing = see(clip, seconds, parameters.focus_on_subject)
+            scene = yield from _scaled(seeing, 0.0, _SEEN)
+        return (yield from _scaled(render(scene, plan, parameters, seconds, clip is not None), start, 1.0))
+
+
+def _scaled(work: Generator[Progress, None, Result], low: float, high: float) -> Generator[Progress, None, Result]:
+    """Pass on a part's progress as a share of the whole."""
+    while True:
+        try:
+            progress = next(work)
+        except StopIteration as finished:
+            result: Result = finished.value
+            return result
+        yield Progress(low + (high - low) * progress.fraction, progress.message)

@@ -1,0 +1,153 @@
+"""Footsteps: heel, roll and toe on hard floors, and the grains of loose ones.
+
+The two-humped course of the ground's reaction over one step (heel strike, push-off) shapes what is heard: Farnell,
+"Designing Sound", MIT Press 2010, chapter 38; Turchet, "Footstep sounds synthesis", Applied Acoustics 107, 2016. Hard floors
+answer as plates to two contacts; gravel, snow and leaves as crowds of grains driven by the reaction force (Cook 1997).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.foley.sound.brief import RATE, Hit, Signal
+from engine.foley.sound.filters import add, bandpass, decay, fade, lowpass, samples, seconds, tilt
+from engine.foley.sound.grains import arrivals, heavy_tailed, scatter
+from engine.foley.sound.modal import MATERIALS, body, contact, strike
+from engine.foley.sound.noise import burst
+from engine.foley.sound.water import bubbles_rising
+
+_MOST_GRAINS = 900
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What a shoe meets.
+
+    `ring` is how much the floor itself sounds, `thump` the dull weight of the body, `click` the heel's edge. `grains` is
+    the loudness of loose matter: how many of them (of the most), between which frequencies (Hz), how long each (s), how
+    unequal (log-normal spread), over how long (s).
+    """
+
+    ring: float
+    thump: float
+    click: float
+    grains: float = 0.0
+    crowd: float = 0.0
+    low: float = 1000.0
+    high: float = 6000.0
+    tau: float = 0.001
+    spread: float = 1.0
+    lasting: float = 0.25
+
+
+FLOORS: dict[str, Floor] = {
+    "concrete": Floor(0.16, 0.55, 0.85, grains=0.10, crowd=0.10, low=2500, high=9000, tau=0.0006, lasting=0.16),
+    "stone": Floor(0.30, 0.45, 1.00, grains=0.06, crowd=0.06, low=2500, high=9000, tau=0.0006, lasting=0.14),
+    "wood": Floor(1.10, 0.75, 0.35, grains=0.03, crowd=0.04, low=900, high=4000, tau=0.001, lasting=0.16),
+    "metal": Floor(1.00, 0.30, 0.55, grains=0.03, crowd=0.03, low=2500, high=9000, tau=0.002, lasting=0.16),
+    "plastic": Floor(0.35, 0.60, 0.50, grains=0.04, crowd=0.04, low=1500, high=6000, tau=0.0008, lasting=0.14),
+    "ceramic": Floor(0.35, 0.40, 1.00, grains=0.04, crowd=0.04, low=3000, high=9000, tau=0.0006, lasting=0.12),
+    "glass": Floor(0.55, 0.40, 0.80, grains=0.03, crowd=0.04, low=3000, high=9000, tau=0.001, lasting=0.12),
+    "gravel": Floor(
+        0.00, 0.35, 0.08, grains=1.00, crowd=0.42, low=1300, high=8500, tau=0.0012, spread=1.15, lasting=0.30
+    ),
+    "snow": Floor(0.00, 0.30, 0.00, grains=0.90, crowd=0.90, low=500, high=3800, tau=0.0022, spread=0.55, lasting=0.36),
+    "sand": Floor(0.00, 0.45, 0.00, grains=0.70, crowd=1.00, low=900, high=5500, tau=0.0005, spread=0.60, lasting=0.30),
+    "leaves": Floor(
+        0.00, 0.25, 0.00, grains=1.00, crowd=0.50, low=2200, high=11000, tau=0.0006, spread=1.30, lasting=0.38
+    ),
+    "grass": Floor(
+        0.00, 0.50, 0.00, grains=0.45, crowd=0.80, low=1500, high=9000, tau=0.0004, spread=0.70, lasting=0.28
+    ),
+    "dirt": Floor(0.00, 0.95, 0.03, grains=0.30, crowd=0.25, low=700, high=4000, tau=0.0010, spread=0.90, lasting=0.24),
+    "carpet": Floor(
+        0.00, 0.90, 0.00, grains=0.16, crowd=0.60, low=700, high=3000, tau=0.0005, spread=0.50, lasting=0.18
+    ),
+    "cardboard": Floor(0.70, 0.50, 0.15, grains=0.25, crowd=0.20, low=1200, high=6000, tau=0.0008, lasting=0.24),
+}
+
+
+def footstep(hit: Hit) -> Signal:
+    """One step on `character.surface` (or material): concrete when neither is named or it is nothing to walk on."""
+    character = hit.character
+    floor = FLOORS.get(character.surface) or FLOORS.get(character.material) or FLOORS["concrete"]
+    name = next(key for key, value in FLOORS.items() if value is floor)
+    force = min(1.0, 0.15 + 0.85 * hit.force)
+    pace = character.speed
+    toe_after = (0.19 - 0.12 * pace) * hit.random.uniform(0.9, 1.1)
+    toe_share = (0.35 + 0.35 * pace) * hit.random.uniform(0.75, 1.25)
+    foot = 1.0 + 0.05 * (hit.turn % 2)  # one shoe is not the other
+    out = np.zeros(samples(toe_after + max(floor.lasting + 0.1, 0.25) + (1.8 if name == "metal" else 0.35)))
+    for at, share in ((0.0, 1.0), (toe_after, toe_share)):
+        add(out, _sole(hit, floor, name, force * share, foot, heel=at == 0.0), samples(at) if at else 0)
+    if floor.grains:
+        add(out, _loose(hit, floor, force, toe_after, toe_share), 0)
+    if character.wetness > 0:
+        add(out, _wet(hit, force, toe_after), 0)
+    return tilt(fade(out, end=0.03), character.brightness)
+
+
+def _sole(hit: Hit, floor: Floor, name: str, force: float, foot: float, heel: bool) -> Signal:
+    """Heel or toe meeting the floor: the body's thump, the edge's click, the floor's ring."""
+    character = hit.character
+    random = hit.random
+    length = samples(0.25)
+    heavy = 0.5 + character.weight
+    thump_hz = (95.0 if heel else 150.0) * foot * 1.5 ** (0.5 - character.weight) * random.uniform(0.93, 1.07)
+    glide = thump_hz * (1.0 + 0.6 * np.exp(-seconds(length) / 0.012))
+    thump = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, 0.022 + 0.016 * character.weight)
+    out = 0.55 * floor.thump * heavy * force * thump
+    edge_hz = (1500.0 + 1700.0 * character.brightness) * foot * random.uniform(0.9, 1.12)
+    edge = bandpass(
+        burst(length, random, 0.0035 if heel else 0.007), 0.5 * edge_hz, min(3.2 * edge_hz, 11_000), order=1
+    )
+    out += 0.34 * floor.click * force**1.4 * edge
+    out += 0.16 * force * lowpass(burst(length, random, 0.008), 500.0, order=1) * floor.thump
+    if floor.ring:
+        plate = body(MATERIALS[name], 0.62, hit.detail, hit.nature())
+        x, y = random.uniform(0.1, 0.5, 2)
+        stiff = 0.32 + 0.3 * MATERIALS[name].hardness + 0.25 * (character.brightness - 0.5)
+        tone = strike(plate, plate.struck_at(x, y), contact(stiff, force, character.weight), longest=1.6)
+        ringing = 0.30 * floor.ring * force * tone / np.sqrt(plate.frequency.size)
+        whole = np.zeros(max(len(out), len(ringing)))
+        add(whole, out, 0)
+        add(whole, ringing, 0)
+        out = whole
+    return out
+
+
+def _loose(hit: Hit, floor: Floor, force: float, toe_after: float, toe_share: float) -> Signal:
+    """Grains set off as the foot presses in, and again as it pushes off."""
+    random = hit.random
+    most = int(_MOST_GRAINS * floor.crowd)
+    length = samples(floor.lasting + toe_after + 0.1)
+    time = seconds(length)
+    press = np.exp(-time / (0.28 * floor.lasting)) * (1 - np.exp(-time / 0.0015))
+    late = time - toe_after
+    push = np.where(
+        late > 0, np.exp(-np.maximum(late, 0) / (0.30 * floor.lasting)) * (1 - np.exp(-np.maximum(late, 0) / 0.02)), 0
+    )
+    course = press + 0.8 * toe_share * push
+    at = arrivals(most, course, length, random)
+    bright = 1.6 ** (hit.character.brightness - 0.5)
+    frequency = bright * np.exp(random.uniform(np.log(floor.low), np.log(floor.high), most))
+    tau = floor.tau * np.exp(0.4 * random.standard_normal(most)) * (floor.low * 2 / frequency) ** 0.3
+    amplitude = heavy_tailed(most, random, floor.spread) * random.choice([-1.0, 1.0], most)
+    amplitude *= 0.35 + 0.65 * np.sqrt(course[np.minimum(at.astype(int), length - 1)])
+    kept = hit.detail.of(most, least=12)
+    loudness = np.sqrt(0.42 * 378 / max(kept, 1)) * np.exp(-0.5 * floor.spread**2)
+    grains = scatter(at[:kept], frequency[:kept], tau[:kept], amplitude[:kept], length)
+    return 0.16 * floor.grains * force**1.1 * loudness * np.sqrt(0.0012 / floor.tau) ** 0.5 * grains
+
+
+def _wet(hit: Hit, force: float, toe_after: float) -> Signal:
+    """The splash of a sole on water and the bubbles it leaves."""
+    length = samples(0.5)
+    out = bandpass(burst(length, hit.random, 0.03), 900.0, 7000.0, order=1) * (1 - decay(length, 0.002))
+    lift = bandpass(burst(length, hit.random, 0.04), 1500.0, 9000.0, order=1)
+    whole = 0.22 * out
+    add(whole, 0.12 * lift, samples(toe_after))
+    add(whole, 0.25 * bubbles_rising(14, 0.35, (500.0, 2600.0), hit.random, hit.detail), samples(0.02))
+    return hit.character.wetness * force * whole

@@ -1,0 +1,150 @@
+"""Water: streams, waves, drips, splashes, bubbles.
+
+What is heard of water is air: bubbles that ring at a pitch set by their radius (Minnaert, "On musical air-bubbles",
+Phil. Mag. 16, 1933: f = 3.26 / r, with r in metres) and rise in pitch as they near the surface (van den Doel, "Physically Based
+Models for Liquid Sounds", ACM Trans. Applied Perception 2(4), 2005). Over a crowd of them lies the hiss of broken surface.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator
+
+from engine.foley.sound.brief import RATE, Bed, Detail, Hit, Signal
+from engine.foley.sound.filters import HIGHEST, add, bandpass, decay, fade, lowpass, samples, seconds, tilt
+from engine.foley.sound.grains import arrivals
+from engine.foley.sound.noise import burst, coloured, lively, paint, wander
+
+
+def bubbles(at: Signal, pitch: Signal, amplitude: Signal, rise: Signal, length: int, chunk: int = 512) -> Signal:
+    """Bubbles at instants (samples) with a pitch (Hz), an amplitude and a rise of pitch (1/s times the damping).
+
+    Damping after van den Doel: d = 0.13 / r + 0.0072 r^-1.5, in 1/s, r in metres.
+    """
+    out = np.zeros(length)
+    radius = 3.26 / pitch
+    damping = 0.13 / radius + 0.0072 * radius**-1.5
+    order = np.argsort(-damping, kind="stable")
+    for first in range(0, len(order), chunk):
+        chosen = order[first : first + chunk]
+        count = max(16, int(5.5 / damping[chosen].min() * RATE))
+        time = np.arange(count) / RATE
+        slow = damping[chosen, None] * time
+        cycles = pitch[chosen, None] * time * (1.0 + 0.5 * rise[chosen, None] * slow)
+        grains = np.sin(2 * np.pi * cycles) * np.exp(-slow) * amplitude[chosen, None]
+        place = at[chosen].astype(np.int64)[:, None] + np.arange(count)
+        inside = place < length
+        out += np.bincount(place[inside], weights=grains[inside], minlength=length)[:length]
+    return out
+
+
+def _pitches(count: int, low: float, high: float, random: Generator) -> Signal:
+    """Many small bubbles, few large ones: radii by a power law, so pitches evenly over the logarithm, then upwards."""
+    return np.exp(np.log(low) + (np.log(high) - np.log(low)) * random.random(count) ** 0.8)
+
+
+def bubbles_rising(most: int, lasting: float, pitch: tuple[float, float], random: Generator, detail: Detail) -> Signal:
+    """A few bubbles over `lasting` seconds, as after a splash."""
+    length = samples(lasting + 0.1)
+    at = arrivals(most, decay(samples(lasting), lasting / 2.5), samples(lasting), random)
+    tone = _pitches(most, *pitch, random)
+    amplitude = (pitch[0] / tone) ** 0.6 * random.uniform(0.3, 1.0, most)
+    rise = random.uniform(0.0, 0.3, most)
+    kept = detail.of(most, least=2)
+    return bubbles(at[:kept], tone[:kept], amplitude[:kept], rise[:kept], length)
+
+
+def _crowd(bed: Bed, per_second: float, low: float, high: float, course: Signal, random: Generator) -> Signal:
+    most = max(8, int(per_second * bed.seconds))
+    at = arrivals(most, course, bed.length, random)
+    tone = np.minimum(_pitches(most, low, high, random), HIGHEST / 1.5)
+    amplitude = (low / tone) ** 0.75 * np.exp(0.7 * random.standard_normal(most))
+    rise = np.where(random.random(most) < 0.3, random.uniform(0.1, 0.5, most), 0.0)
+    kept = bed.detail.of(most, least=8)
+    return np.sqrt(most / kept) * bubbles(at[:kept], tone[:kept], amplitude[:kept], rise[:kept], bed.length)
+
+
+def stream(bed: Bed) -> Signal:
+    """Running water: a trickle is single bubbles, a torrent their roar."""
+    strength = bed.character.intensity
+    low = 520.0 * 2.0 ** (1.2 * (0.5 - bed.character.size) + 1.0 * (0.5 - strength))
+    activity = lively(bed.activity, bed.length)
+    points = bed.activity.size
+    sides = []
+    for _ in range(2):
+        course = bed.activity * np.exp(0.35 * wander(points, 1.2, points / max(bed.seconds, 1e-3), bed.random))
+        crowd = _crowd(bed, 90.0 + 520.0 * strength, low, 5200.0, course, bed.random)
+        crowd /= max(float(np.sqrt(np.mean(crowd**2))), 1e-9)
+        wash = coloured({80: -24, 250: -9, 600: -2, 1500: -3, 4000: -9, 9000: -18, 16000: -30}, bed.length, bed.random)
+        sides.append((crowd * (1.1 - 0.6 * strength) + wash * (0.12 + 1.3 * strength**2)) * activity)
+    return tilt(np.stack(sides, axis=1), bed.character.brightness)
+
+
+def waves(bed: Bed) -> Signal:
+    """Surf: each wave builds as a low roar, breaks brightly, and hisses out over the sand; about one in eight seconds."""
+    points = max(bed.activity.size, 2)
+    time = np.linspace(0.0, bed.seconds, points)
+    period = 9.0 - 4.0 * bed.character.speed
+    sides = []
+    first = bed.random.uniform(-0.15, 0.1) * period
+    starts = np.arange(first - period, bed.seconds + period, period)
+    starts = starts + bed.random.uniform(-0.12, 0.12, starts.size) * period
+    force = bed.random.uniform(0.6, 1.0, starts.size)
+    centres = np.array([40.0, 110.0, 300.0, 800.0, 2000.0, 5000.0, 11000.0])
+    for side in range(2):
+        levels = np.zeros((points, centres.size)) + 0.05 * (150.0 / (centres + 100.0)) ** 0.5
+        for start, strength in zip(starts, force, strict=True):
+            late = time - start - 0.10 * side
+            rise = 0.30 * period
+            for band, hz in enumerate(centres):
+                # Low bands swell first and longest, the high ones come with the break and linger as foam.
+                delay = rise * (0.75 + 0.12 * np.log10(hz / 40.0))
+                up = np.exp(-0.5 * ((late - delay) / (0.24 * rise)) ** 2)
+                fall = 0.16 * period * (0.8 + 0.35 * np.log10(hz / 40.0))
+                course = np.where(late < delay, up, np.exp(-np.maximum(late - delay, 0) / fall))
+                levels[:, band] += strength * course * (220.0 / (hz + 160.0)) ** 0.62
+        sides.append(paint(levels * bed.activity[:, None], centres, bed.length, bed.random))
+    return tilt(np.stack(sides, axis=1), bed.character.brightness)
+
+
+def boil(bed: Bed) -> Signal:
+    """Bubbles: larger and slower for a big body of water, denser the livelier it is."""
+    low = 260.0 * 3.0 ** (0.5 - bed.character.size)
+    sides = [
+        _crowd(bed, 40.0 + 160.0 * bed.character.intensity, low, low * 9.0, bed.activity, bed.random) for _ in range(2)
+    ]
+    shared = _crowd(bed, 30.0, low * 0.7, low * 5.0, bed.activity, bed.random)
+    activity = lively(bed.activity, bed.length)[:, None]
+    return tilt((0.6 * np.stack(sides, axis=1) + 0.8 * shared[:, None]) * activity, bed.character.brightness)
+
+
+def drip(hit: Hit) -> Signal:
+    """A drop: the tick of its impact, then the bubble it leaves, which rises in pitch."""
+    length = samples(0.4)
+    pitch = 1250.0 * 2.6 ** (0.5 - hit.character.size) * hit.random.uniform(0.75, 1.4)
+    tick = bandpass(burst(length, hit.random, 0.0007), 2500.0, 11_000.0, order=1)
+    at = np.array([samples(0.004), samples(hit.random.uniform(0.03, 0.07))], dtype=float)
+    tones = np.array([pitch, pitch * hit.random.uniform(1.3, 1.9)])
+    drop = bubbles(at, tones, np.array([1.0, 0.35]), np.array([0.35, 0.2]), length)
+    rest = bubbles_rising(10, 0.15, (pitch, 3 * pitch), hit.random, hit.detail)
+    add(drop, 0.12 * rest, samples(0.03))
+    return hit.force * tilt(fade(0.55 * tick + drop, end=0.02), hit.character.brightness)
+
+
+def splash(hit: Hit) -> Signal:
+    """Something enters water: slap, a crown of spray, the cavity closing, bubbles coming up."""
+    size = hit.character.size if hit.size == 0 else 0.5 * (hit.character.size + min(1.0, 2 * hit.size))
+    lasting = 0.5 + 1.1 * size
+    length = samples(lasting + 0.6)
+    slap = lowpass(burst(length, hit.random, 0.012 + 0.02 * size), 1800.0 - 900.0 * size, order=1)
+    time = seconds(length)
+    points = 64
+    moment = np.linspace(0.0, lasting + 0.6, points)[:, None]
+    centres = np.array([120.0, 400.0, 1200.0, 3000.0, 7000.0, 14000.0])
+    spread = np.exp(-moment / (lasting * np.array([0.12, 0.18, 0.25, 0.3, 0.3, 0.25])))
+    spray = paint(spread * np.array([0.5, 0.8, 0.9, 0.7, 0.45, 0.2]), centres, length, hit.random)
+    spray *= 1 - np.exp(-time / 0.003)
+    rising = bubbles_rising(160, lasting, (280.0 * 2.2 ** (0.5 - size), 3200.0), hit.random, hit.detail)
+    out = 0.5 * slap + 0.35 * spray
+    add(out, 0.30 * rising, samples(0.04 + 0.06 * size))
+    return hit.force * tilt(fade(out, end=0.05), hit.character.brightness)
