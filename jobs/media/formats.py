@@ -19,6 +19,11 @@ from jobs.media.errors import NotMedia, NoVideo, UnsupportedFormat
 
 HEAD_BYTES = 4096
 
+MAX_PIXELS = 8192 * 4320
+"""Decoders refuse larger pictures, whatever the container said of their size."""
+
+DECODER_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
+
 CLIP_DEMUXERS = {
     "mp4": "mov",
     "mov": "mov",
@@ -69,8 +74,8 @@ def sniff(path: Path) -> str:
 
 
 @contextmanager
-def open_media(path: Path, *, max_pixels: int | None = None) -> Iterator[InputContainer]:
-    """Open a clip or a sound for reading. Decoders used while opening refuse pictures of more than `max_pixels`.
+def open_media(path: Path) -> Iterator[InputContainer]:
+    """Open a clip or a sound for reading.
 
     The demuxer is forced to the one that fits the content, and gets the bytes of this one open file: whatever the
     content says, it can open no other file and no network address. Raises `NotMedia` or `UnsupportedFormat`.
@@ -82,7 +87,7 @@ def open_media(path: Path, *, max_pixels: int | None = None) -> Iterator[InputCo
                 file,
                 "r",
                 format=demuxer,
-                options={"max_pixels": str(max_pixels)} if max_pixels else None,
+                options=DECODER_OPTIONS,
                 container_options={"format_whitelist": demuxer, "protocol_whitelist": "none"},
                 metadata_errors="replace",
                 io_open=_refuse,
@@ -94,11 +99,11 @@ def open_media(path: Path, *, max_pixels: int | None = None) -> Iterator[InputCo
 
 
 @contextmanager
-def open_clip(path: Path, *, max_pixels: int | None = None) -> Iterator[InputContainer]:
+def open_clip(path: Path) -> Iterator[InputContainer]:
     """`open_media` for what must be a video: raises `NoVideo` for a container that holds sound alone."""
     if sniff(path) in SOUND_DEMUXERS:
         raise NoVideo("This file has sound but no picture. Choose a video.")
-    with open_media(path, max_pixels=max_pixels) as container:
+    with open_media(path) as container:
         yield container
 
 

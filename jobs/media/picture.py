@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from typing import cast
 
 from av.container import InputContainer
-from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from jobs.media.errors import NoVideo, Undecodable
+from jobs.media.frames import filtered
+
+_UNSPECIFIED = 2
+_HIGH_DYNAMIC_RANGE = (16, 18)  # PQ and HLG, transfer characteristics of ITU-T H.273
 
 _NO_PICTURE = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
@@ -66,19 +70,6 @@ def picture_packets(container: InputContainer, stream: VideoStream) -> Iterator[
             yield packet
 
 
-def decode_picture(container: InputContainer, stream: VideoStream, *, max_pixels: int) -> Iterator[VideoFrame]:
-    """The frames that can be decoded, in the order they are shown; what is damaged is left out.
-
-    Decoders refuse frames of more than `max_pixels`, whatever the container said of their size.
-    """
-    stream.codec_context.options = {"max_pixels": str(max_pixels)}
-    for packet in container.demux(stream):
-        try:
-            yield from packet.decode()
-        except FFmpegError:
-            continue
-
-
 def shown_at(packet: Packet[VideoStream]) -> int | None:
     """When a packet's frame shows, in the stream's time base; None when it never does (hidden by an edit list)."""
     if packet.is_discard:
@@ -103,6 +94,42 @@ def displayed_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
     aspect = stream.sample_aspect_ratio or Fraction(1)
     width, height = max(1, round(frame.width * aspect)), frame.height
     return (height, width) if turn_of(frame).sideways else (width, height)
+
+
+def fitted(width: int, height: int, *, longest: int | None = None, shortest: int | None = None) -> tuple[int, int]:
+    """The largest even size of the same shape, never enlarged, whose longer or shorter side has at most so many pixels.
+
+    Even, because 4:2:0 pictures need it; at least 2 x 2.
+    """
+    share = 1.0
+    if longest is not None:
+        share = min(share, longest / max(width, height))
+    if shortest is not None:
+        share = min(share, shortest / min(width, height))
+    return max(2, round(width * share / 2) * 2), max(2, round(height * share / 2) * 2)
+
+
+def timed(frames: Iterable[VideoFrame], start: float) -> Iterator[VideoFrame]:
+    """Frames with `start` (seconds, on the container's timeline) at time 0; those without a time are left out."""
+    for frame in frames:
+        if frame.pts is not None and frame.time_base is not None:
+            frame.pts -= round(start / frame.time_base)
+            yield frame
+
+
+def upright(frames: Iterable[VideoFrame], size: tuple[int, int]) -> Iterator[VideoFrame]:
+    """Frames turned the right way up, scaled to `size`, as yuv420p in BT.709; high dynamic range becomes standard."""
+    frames = iter(frames)
+    first = next(frames, None)
+    if first is None:
+        return
+    width, height = size
+    scale = f"scale={width}:{height}:flags=bicubic:out_range=tv:out_color_matrix=bt709"
+    if first.colorspace == _UNSPECIFIED:  # what players assume of a picture that doesn't say
+        scale += ":in_color_matrix=" + ("bt709" if min(first.width, first.height) >= 720 else "bt601")
+    if first.color_trc in _HIGH_DYNAMIC_RANGE:
+        scale += ":out_primaries=bt709:out_transfer=bt709"
+    yield from filtered(chain((first,), frames), (*turn_of(first).filters, scale, "format=yuv420p"))
 
 
 def _sign(number: int) -> int:

@@ -7,17 +7,15 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from av import AudioResampler
-from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.error import FFmpegError
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from jobs.media.errors import NotMedia, TooLarge, TooLong, Undecodable
-from jobs.media.formats import DAMAGED, is_cut_off, open_clip, open_media, sniff
-from jobs.media.picture import decode_picture, displayed_size, picture_packets, picture_stream, shown_at, turn_of
+from jobs.media.formats import DAMAGED, MAX_PIXELS, is_cut_off, open_clip, open_media, sniff
+from jobs.media.frames import decode, filtered
+from jobs.media.picture import displayed_size, picture_packets, picture_stream, shown_at, turn_of
+from jobs.media.sound import sound_stream
 
 SILENCE = 33
 """16-bit sample value, about -60 dBFS; a sound track that stays below it is called silent."""
@@ -29,7 +27,7 @@ class Limits:
 
     max_seconds: float = 600.0
     max_side: int = 8192
-    max_pixels: int = 8192 * 4320
+    max_pixels: int = MAX_PIXELS
     max_frames: int = 150_000
 
 
@@ -72,15 +70,15 @@ def probe(path: Path, limits: Limits) -> ClipFacts:
 
     Raises a `MediaError` that says why the file is refused.
     """
-    with open_clip(path, max_pixels=limits.max_pixels) as container:
+    with open_clip(path) as container:
         stream = picture_stream(container)
         _check_size(stream.width, stream.height, limits)
         times = _measure(container, stream, limits)
     if is_cut_off(path):
         raise _cut_off()
-    with open_clip(path, max_pixels=limits.max_pixels) as container:
+    with open_clip(path) as container:
         stream = picture_stream(container)
-        frame = _first_picture(container, stream, limits)
+        frame = _first_picture(container, stream)
         width, height = displayed_size(frame, stream)
         _check_size(width, height, limits)
         sound = sound_stream(container)
@@ -107,13 +105,6 @@ def probe(path: Path, limits: Limits) -> ClipFacts:
             size_bytes=path.stat().st_size,
             plays_in_browsers=_plays_in_browsers(name, codec, frame.format.name),
         )
-
-
-def sound_stream(container: InputContainer) -> AudioStream | None:
-    """The audio stream players choose: the first marked as default, else the first; None without a decodable one."""
-    decodable = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    usual = [stream for stream in decodable if stream.disposition & Disposition.default]
-    return next(iter(usual or decodable), None)
 
 
 @dataclass(frozen=True)
@@ -161,9 +152,9 @@ def _measure(container: InputContainer, stream: VideoStream, limits: Limits) -> 
     )
 
 
-def _first_picture(container: InputContainer, stream: VideoStream, limits: Limits) -> VideoFrame:
+def _first_picture(container: InputContainer, stream: VideoStream) -> VideoFrame:
     stream.thread_count = 1  # frame threads would hold the first picture back
-    for frame in decode_picture(container, stream, max_pixels=limits.max_pixels):
+    for frame in decode(container, stream):
         return frame
     raise Undecodable("No picture in this file can be decoded: it is damaged. Export it again, best as MP4 (H.264).")
 
@@ -172,17 +163,11 @@ def _is_silent(path: Path) -> bool:
     """Whether no sound is heard anywhere in the track. Stops at the first that is."""
     with open_media(path) as container:
         stream = sound_stream(container)
-        resampler = AudioResampler(format="s16", layout="mono")
-        for packet in container.demux(stream):
-            try:
-                frames = packet.decode()
-            except FFmpegError:
-                continue
-            for frame in frames:
-                for plain in resampler.resample(frame):  # type: ignore[arg-type]
-                    samples = memoryview(plain.planes[0]).cast("h")[: plain.samples]
-                    if max(samples) > SILENCE or min(samples) < -SILENCE:
-                        return False
+        assert stream is not None
+        for frame in filtered(decode(container, stream), ("aformat=sample_fmts=s16:channel_layouts=mono",)):
+            samples = memoryview(frame.planes[0]).cast("h")[: frame.samples]
+            if max(samples) > SILENCE or min(samples) < -SILENCE:
+                return False
     return True
 
 
