@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -27,7 +27,7 @@ AUDIO_BIT_RATE = 192_000
 TICK = Fraction(1, 90_000)
 """Seconds; fine enough for any frame rate, variable ones too."""
 
-Packets = Iterator[Packet[Any]]
+Packets: TypeAlias = "Iterator[Packet[Any]]"
 
 
 def mux(clip: Path, sound: Path, target: Path) -> None:
