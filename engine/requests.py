@@ -26,6 +26,15 @@ from engine.worker import Finished, Job, Options, Stopped, Worker, WorkerLost
 LOAD_SECONDS = 300.0
 LONGEST_RETRY_SECONDS = 30.0
 
+CLIP_FAULTS = {
+    "file_download_error",
+    "file_too_large",
+    "unsupported_video_format",
+    "video_duration_too_long",
+    "video_duration_too_short",
+}
+"""fal's error types for which the clip is to blame; all others concern the request as a whole."""
+
 log = logging.getLogger("engine")
 
 
@@ -206,11 +215,11 @@ class RequestQueue:
         except WorkerLost as error:
             outcome = model_failure(500, "internal_server_error", str(error))
         except BadInput as error:
-            outcome = self._refusal(error, has_clip=request.clip is not None)
+            outcome = self._refusal(error)
         self._finish(request, outcome)
 
-    def _refusal(self, error: BadInput, has_clip: bool) -> Failure:
-        loc = ("body", "video_url") if has_clip else ("body",)
+    def _refusal(self, error: BadInput) -> Failure:
+        loc = ("body", "video_url") if error.kind in CLIP_FAULTS else ("body",)
         if error.kind == "file_too_large":
             return too_large(self._settings.max_upload_bytes, *loc)
         return model_failure(422, error.kind, str(error), *loc)

@@ -1,4 +1,4 @@
-"""Small real models for the tests of the queue: each does one thing a model may do. Chosen by the prompt's first word."""
+"""Small real models for the tests of the queue: each does what a model may do, good or bad."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ class Scripted:
                 os.abort()
             case "refuse":
                 raise BadInput("There is nothing to hear in this clip.", "unsupported_video_format")
+            case "disagree":
+                raise BadInput("The negative prompt rules out everything the prompt asks for.")
             case "bug":
                 raise KeyError(parameters.prompt)
             case "gorge":

@@ -208,10 +208,11 @@ def test_a_parameter_out_of_range_is_refused_as_pydantic_does(
 
 
 def test_the_limits_themselves_are_accepted(running: RunningEngine) -> None:
-    for numbers in (
+    limits: tuple[Body, Body] = (
         {"duration": 1, "num_steps": 4, "cfg_strength": 0, "seed": 0},
         {"duration": 30, "num_steps": 50, "cfg_strength": 20, "seed": 65_535},
-    ):
+    )
+    for numbers in limits:
         assert running.run(prompt="x" * 4000, negative_prompt="x" * 4000, **numbers)["duration"] == numbers["duration"]
 
 

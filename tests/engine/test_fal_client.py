@@ -136,13 +136,13 @@ def failure(call, *arguments):
         tell(status=error.status_code, kind=error.error_type, loc=detail[0]["loc"], ctx=detail[0].get("ctx"))
 failure(fal_client.submit, TEXT, {"prompt": "a tone", "duration": 45})
 failure(fal_client.submit, VIDEO, {"prompt": "a tone"})
-failure(fal_client.submit(TEXT, {"prompt": "refuse"}).get)
+failure(fal_client.submit(TEXT, {"prompt": "disagree"}).get)
 failure(fal_client.submit(TEXT, {"prompt": "crash"}).get)
 """
     assert client.run(script) == [
         {"status": 422, "kind": "less_than_equal", "loc": ["body", "duration"], "ctx": {"le": 30.0}},
         {"status": 422, "kind": "missing", "loc": ["body", "video_url"], "ctx": None},
-        {"status": 422, "kind": "unsupported_video_format", "loc": ["body"], "ctx": None},
+        {"status": 422, "kind": "value_error", "loc": ["body"], "ctx": None},
         {"status": 500, "kind": "internal_server_error", "loc": ["body"], "ctx": None},
     ]
 

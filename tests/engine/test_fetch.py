@@ -111,7 +111,8 @@ def test_a_source_that_answers_with_an_error_is_named_as_the_cause(trusting: Run
 
 
 def test_a_source_that_is_down_or_breaks_off_is_a_download_error(trusting: RunningEngine, clips: Source) -> None:
-    clips.serve("/broken", b"c" * 1000, **{"Content-Length": "5000"})
+    clips.serve("/broken", b"c" * 1000)
+    clips.pages["/broken"][1]["Content-Length"] = "5000"
     assert refusal(trusting, f"http://localhost:{clips.port}/broken")["type"] == "file_download_error"
     assert refusal(trusting, "http://localhost:1/clip.mp4")["type"] == "file_download_error"
 

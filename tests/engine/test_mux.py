@@ -44,9 +44,9 @@ def test_the_picture_is_copied_and_the_sound_beside_it(running: RunningEngine, t
     film(clip, textured(64, 48), fps=fps, seconds=1.5, with_audio=True)
     content = muxed(running, clip, duration=3)
     assert content.index(b"moov") < content.index(b"mdat")
-    with av.open(str(clip)) as before, av.open(io.BytesIO(content)) as after:
+    with av.open(str(clip)) as before, av.open(io.BytesIO(content), "r") as after:
         assert packets(after) == packets(before)
-    with av.open(io.BytesIO(content)) as after:
+    with av.open(io.BytesIO(content), "r") as after:
         (sound,) = after.streams.audio
         assert (sound.codec_context.name, sound.rate, sound.layout.name) == ("aac", 48_000, "stereo")
         assert sum(frame.samples for frame in after.decode(sound)) / 48_000 == pytest.approx(3, abs=0.03)
@@ -55,7 +55,7 @@ def test_the_picture_is_copied_and_the_sound_beside_it(running: RunningEngine, t
 def test_the_picture_ends_where_the_sound_does(running: RunningEngine, tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     film(clip, textured(64, 48), fps=25, seconds=3)
-    with av.open(io.BytesIO(muxed(running, clip, duration=1))) as after:
+    with av.open(io.BytesIO(muxed(running, clip, duration=1)), "r") as after:
         times = [frame.time for frame in after.decode(video=0)]
     assert times[0] == 0
     assert times[-1] == pytest.approx(1, abs=0.2)
@@ -64,7 +64,7 @@ def test_the_picture_ends_where_the_sound_does(running: RunningEngine, tmp_path:
 def test_a_rotated_picture_stays_rotated(running: RunningEngine, tmp_path: Path) -> None:
     clip = tmp_path / "clip.mov"
     film(clip, textured(64, 48), seconds=1, rotate=90)
-    with av.open(str(clip)) as before, av.open(io.BytesIO(muxed(running, clip, duration=1))) as after:
+    with av.open(str(clip)) as before, av.open(io.BytesIO(muxed(running, clip, duration=1)), "r") as after:
         turned = next(after.decode(video=0)).rotation
         assert turned == next(before.decode(video=0)).rotation
         assert turned != 0
@@ -74,7 +74,7 @@ def test_a_rotated_picture_stays_rotated(running: RunningEngine, tmp_path: Path)
 def test_any_clip_gives_an_mp4_that_plays(running: RunningEngine, tmp_path: Path, name: str, codec: str) -> None:
     clip = tmp_path / name
     film(clip, textured(65, 49), fps=25, seconds=1, codec=codec)
-    with av.open(io.BytesIO(muxed(running, clip, duration=1))) as after:
+    with av.open(io.BytesIO(muxed(running, clip, duration=1)), "r") as after:
         frames = list(after.decode(video=0))
     assert len(frames) == 25
     assert frames[0].time == 0
@@ -84,7 +84,7 @@ def test_any_clip_gives_an_mp4_that_plays(running: RunningEngine, tmp_path: Path
 def test_a_codec_that_can_not_live_in_mp4_becomes_h264(running: RunningEngine, tmp_path: Path) -> None:
     clip = tmp_path / "clip.webm"
     film(clip, textured(64, 48), seconds=1, codec="libvpx")
-    with av.open(io.BytesIO(muxed(running, clip, duration=1))) as after:
+    with av.open(io.BytesIO(muxed(running, clip, duration=1)), "r") as after:
         assert after.streams.video[0].codec_context.name == "h264"
 
 
