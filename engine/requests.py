@@ -81,15 +81,11 @@ class Request:
         self._change = asyncio.Event()
 
     def report(self, progress: Progress) -> None:
-        self.logs.append(
-            {
-                "message": progress.message,
-                "level": "INFO",
-                "source": "USER",
-                "timestamp": datetime.now(UTC).isoformat(),
-                "labels": {"progress": round(progress.fraction, 4)},
-            }
-        )
+        """Log progress, unless it says what the last entry says already, to the percent."""
+        said = {"message": progress.message, "labels": {"progress": round(progress.fraction, 2)}}
+        if self.logs and said.items() <= self.logs[-1].items():
+            return
+        self.logs.append({**said, "level": "INFO", "source": "USER", "timestamp": datetime.now(UTC).isoformat()})
         self.changed()
 
 

@@ -112,6 +112,8 @@ class Worker:
         try:
             while (message := await _receive(self._process))["kind"] == "progress":
                 report(Progress(message["fraction"], message["message"]))
+            if message["kind"] == "failed":
+                raise WorkerLost(message["message"])
         except WorkerLost:
             if self._stopping:
                 raise Stopped from None
@@ -120,8 +122,6 @@ class Worker:
             if self._stopping:
                 self._stopping.cancel()
                 self._stopping = None
-        if message["kind"] == "failed":
-            raise WorkerLost(message["message"])
         self._answered = True
         if message["kind"] == "refused":
             raise BadInput(message["message"], message["type"])
@@ -159,7 +159,7 @@ async def _receive(running: asyncio.subprocess.Process) -> Message:
 # --- The worker's side -----------------------------------------------------------------------------------------------
 
 
-class Engine:
+class Line:
     """The worker's line to the engine. A thread reads it: a stop, or the engine's end, is noticed in any work."""
 
     def __init__(self) -> None:
@@ -190,7 +190,7 @@ class Engine:
 
 
 def main() -> None:
-    engine = Engine()
+    engine = Line()
     options = Options(**json.loads(sys.argv[1]))
     process.limit_resources(options.memory_bytes)
     module, _, name = options.model.partition(":")
@@ -211,7 +211,7 @@ def main() -> None:
             os._exit(1)
 
 
-def _run(engine: Engine, model: Model, options: Options, message: Message) -> None:
+def _run(engine: Line, model: Model, options: Options, message: Message) -> None:
     job = Job(
         parameters=Parameters(**message["parameters"]),
         sound=Path(message["sound"]),

@@ -98,6 +98,7 @@ def test_progress_is_seen_while_the_model_works(running: RunningEngine, gate: Pa
     seen = running.wait_until(busy, lambda body: bool(body["logs"]) and body["logs"][-1]["message"] == "Waiting")
     assert seen["status"] == "IN_PROGRESS"
     assert seen["logs"][-1]["labels"] == {"progress": 0.5}
+    assert [entry["message"] for entry in seen["logs"]] == ["Looking", "Waiting"], "the same is not said twice"
 
 
 def test_the_stream_tells_every_change_once_and_ends_with_the_request(running: RunningEngine, gate: Path) -> None:

@@ -117,7 +117,8 @@ def test_a_request_that_takes_too_long_is_ended(tmp_path: Path) -> None:
 def test_a_worker_that_dies_while_idle_is_replaced(running: RunningEngine) -> None:
     before = worker_of(running)
     os.kill(before, signal.SIGKILL)
-    wait_for(lambda: not is_alive(before) and running.http.get("/healthz").status_code == 200)
+    wait_for(lambda: not Path(f"/proc/{before}").exists())  # the engine has seen it
+    wait_for(lambda: running.http.get("/healthz").status_code == 200)
     assert running.run()["duration"] == 1
 
 
