@@ -1,0 +1,82 @@
+// Keeps a part of the page as the server would render it now, without a reload.
+//
+// Lively while something is about to happen, calm otherwise; a new question replaces the one before it; a lost
+// connection is said quietly and tried again, less and less often.
+
+import { morph } from "./morph.js";
+
+const PACE = { queued: 120, running: 400, finished: 2000 }; // milliseconds between answers
+const LIVELY_FOR = 5000; // after that a queued job waits behind others, and so can we
+const CALM = 1000;
+const HIDDEN = 3000;
+const PATIENCE = 10_000; // for one answer
+const LONGEST_BACK_OFF = 15_000;
+
+/**
+ * Follow `root`: its `data-live` is the address of a fresh rendering of it, absent once nothing will change any more;
+ * `data-phase` (queued, running, finished) sets the pace. `changed` is called after each change, `trouble` with a
+ * sentence when the connection is lost and with "" when it is back.
+ */
+export function watch(root, { changed, trouble }) {
+  const began = performance.now();
+  let version = root.dataset.version;
+  let failures = 0;
+  let timer;
+  let asking = null;
+
+  function pace() {
+    if (failures) return Math.min(500 * 2 ** failures, LONGEST_BACK_OFF);
+    if (document.hidden) return HIDDEN;
+    if (root.dataset.phase === "queued" && performance.now() - began > LIVELY_FOR) return CALM;
+    return PACE[root.dataset.phase];
+  }
+
+  function schedule() {
+    clearTimeout(timer);
+    if (root.dataset.live) timer = setTimeout(ask, pace());
+  }
+
+  async function ask() {
+    clearTimeout(timer);
+    asking?.abort();
+    const mine = (asking = new AbortController());
+    const patience = setTimeout(() => mine.abort("slow"), PATIENCE);
+    try {
+      const response = await fetch(root.dataset.live, {
+        headers: { "If-None-Match": version },
+        cache: "no-store",
+        redirect: "manual", // it would lead to the sign-in page
+        signal: mine.signal,
+      });
+      if (response.type === "opaqueredirect" || response.status === 403 || response.status === 404) {
+        trouble("You are signed out, or this page is gone. Reload to see which.");
+        return;
+      }
+      if (response.status !== 304) {
+        if (!response.ok) throw new Error(`status ${response.status}`);
+        apply(await response.text(), response.headers.get("ETag"));
+      }
+      if (failures) trouble("");
+      failures = 0;
+    } catch {
+      if (mine !== asking) return; // replaced by a newer question
+      failures += 1;
+      if (failures > 1) trouble("The connection is lost. Trying again…");
+    } finally {
+      clearTimeout(patience);
+    }
+    schedule();
+  }
+
+  function apply(html, stamp) {
+    const fresh = new DOMParser().parseFromString(html, "text/html").body.firstElementChild;
+    version = stamp;
+    morph(root, fresh);
+    changed();
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && root.dataset.live) ask();
+  });
+  schedule();
+}

@@ -1,0 +1,92 @@
+// The waveform: a slider over the whole clip that shows what is heard where.
+//
+// Drawn as one SVG path in device-independent pixels, so that themes, screen densities and the playhead are CSS alone;
+// only a new width needs a new path.
+
+import { clock, spoken } from "./times.js";
+
+const BAR = 2; // pixels
+const GAP = 1;
+const LEAST = 0.012; // of the height: silence is a thin line, not nothing
+
+/** Connect the `data-waveform` slider in `root` to a `LockedPlayers`. `data-peaks`: 0..1 each, over `data-seconds`. */
+export function connectWaveform(root, player) {
+  const slider = root.querySelector("[data-waveform]");
+  const bubble = root.querySelector("[data-bubble]");
+  const peaks = (slider.dataset.peaks || "").split(",").filter(Boolean).map(Number);
+  const duration = () => player.duration || Number(slider.dataset.duration);
+
+  function draw() {
+    const { width, height } = slider.getBoundingClientRect();
+    const covered = (width * Math.min(Number(slider.dataset.seconds), duration())) / duration();
+    const path = bars(peaks, covered, height);
+    for (const shape of slider.querySelectorAll("path")) shape.setAttribute("d", path);
+    slider.parentElement.style.setProperty("--duration", String(duration()));
+  }
+
+  function show() {
+    slider.parentElement.style.setProperty("--at", String(player.currentTime));
+    slider.setAttribute("aria-valuemax", duration().toFixed(2));
+    slider.setAttribute("aria-valuenow", player.currentTime.toFixed(2));
+    slider.setAttribute("aria-valuetext", `${spoken(player.currentTime)} of ${spoken(duration())}`);
+  }
+
+  const timeUnder = (event) => {
+    const box = slider.getBoundingClientRect();
+    return duration() * Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
+  };
+
+  function hover(time, text) {
+    bubble.hidden = false;
+    bubble.textContent = text;
+    slider.parentElement.style.setProperty("--hover", String(time));
+    const share = time / duration();
+    bubble.style.setProperty("--shift", `${-100 * share}%`); // stays inside: left-aligned at the start, right at the end
+  }
+
+  slider.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    slider.setPointerCapture(event.pointerId);
+    player.startScrubbing();
+    player.seek(timeUnder(event));
+  });
+  slider.addEventListener("pointermove", (event) => {
+    const time = timeUnder(event);
+    hover(time, clock(time));
+    if (slider.hasPointerCapture(event.pointerId)) player.seek(time);
+  });
+  slider.addEventListener("lostpointercapture", () => player.stopScrubbing());
+  slider.addEventListener("pointerleave", () => (bubble.hidden = true));
+  slider.addEventListener("keydown", (event) => {
+    const goal = { Home: 0, End: duration(), PageUp: player.currentTime + 5, PageDown: player.currentTime - 5 }[event.key];
+    if (goal === undefined) return;
+    event.preventDefault();
+    player.seek(goal);
+  });
+
+  player.addEventListener("tick", show);
+  player.addEventListener("change", show);
+  let known = 0;
+  player.addEventListener("change", () => {
+    if (duration() === known) return;
+    known = duration();
+    draw();
+  });
+  new ResizeObserver(draw).observe(slider);
+  show();
+  return { hover, leave: () => (bubble.hidden = true) };
+}
+
+/** Mirrored bars of `peaks` over `width` x `height` pixels, as the `d` of an SVG path. */
+export function bars(peaks, width, height) {
+  const count = Math.floor(width / (BAR + GAP));
+  let path = "";
+  for (let bar = 0; bar < count; bar += 1) {
+    const from = Math.floor((bar * peaks.length) / count);
+    const to = Math.max(Math.floor(((bar + 1) * peaks.length) / count), from + 1);
+    const peak = Math.min(Math.max(LEAST, ...peaks.slice(from, to)), 1);
+    const size = peak * (height - 2);
+    path += `M${bar * (BAR + GAP)} ${((height - size) / 2).toFixed(1)}h${BAR}v${size.toFixed(1)}h-${BAR}z`;
+  }
+  return path;
+}

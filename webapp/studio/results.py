@@ -1,0 +1,256 @@
+"""The results page: a generation from the moment it is asked for to the clip with its sound."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import get_conditional_response, patch_cache_control
+from django.views.decorators.http import require_POST, require_safe
+
+from jobs import intake, lifecycle
+from jobs.models import Clip, Generation, Stage, Status
+from webapp.accounts.access import TeamRequest, generation_of, may_create
+from webapp.studio.understanding import Understanding
+
+SEED_OF_TAKE = {"same": True, "new": False}
+# Steps of `,` and `.` where there are no frames to step by: hundredths of a second.
+AUDIO_STEPS_PER_SECOND = 100
+AT_REST = {Status.SUCCEEDED: "Done", Status.FAILED: "Failed", Status.CANCELLED: "Cancelled"}
+
+
+@require_safe
+def generation(request: TeamRequest, generation_id: str) -> HttpResponse:
+    """`GET /g/<id>/`"""
+    return _render(request, "studio/generation.html", generation_of(request, generation_id))
+
+
+@require_safe
+def live(request: TeamRequest, generation_id: str) -> HttpResponse:
+    """`GET /g/<id>/live/`: the part of the page that changes, as it is now; 304 while nothing has (RFC 9110, 13.1.2)."""
+    generation = generation_of(request, generation_id)
+    stamp = version(generation)
+    unchanged = get_conditional_response(request, etag=stamp)
+    response = unchanged or _render(request, "studio/_generation.html", generation)
+    response.headers["ETag"] = stamp
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+@require_POST
+@may_create
+def take(request: TeamRequest, generation_id: str) -> HttpResponse:
+    """`POST /g/<id>/take/` with `seed=new` ("Another take") or `seed=same` ("Try again")."""
+    generation = generation_of(request, generation_id)
+    same_seed = SEED_OF_TAKE.get(request.POST.get("seed", ""))
+    if same_seed is None:
+        return HttpResponseBadRequest("seed is either “same” or “new”.", content_type="text/plain; charset=utf-8")
+    another = intake.another_take(generation, request.user, same_seed=same_seed)
+    return redirect("generation", another.public_id)
+
+
+@require_POST
+@may_create
+def cancel(request: TeamRequest, generation_id: str) -> HttpResponse:
+    """`POST /g/<id>/cancel/`; what is finished already stays as it is."""
+    generation = generation_of(request, generation_id)
+    lifecycle.request_cancel(generation)
+    return redirect("generation", generation.public_id)
+
+
+def _render(request: HttpRequest, template: str, generation: Generation) -> HttpResponse:
+    return render(request, template, {"page": Page.of(generation), "generation": generation, "clip": generation.clip})
+
+
+def version(generation: Generation) -> str:
+    """An entity tag over everything on the page that can change while it is open."""
+    clip = generation.clip
+    said = (
+        generation.status,
+        generation.stage,
+        generation.progress,
+        generation.message,
+        generation.cancel_requested,
+        bool(clip and clip.preview),
+    )
+    return f'"{hashlib.sha256(repr(said).encode()).hexdigest()[:20]}"'
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage in the stepper; `state` is `done`, `current` or `ahead`."""
+
+    name: str
+    label: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a stage took: seconds, and its share of the whole, 0..1."""
+
+    label: str
+    seconds: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An event the engine saw: when (seconds), how strong (0..1), and where on the picture (0..1)."""
+
+    time: float
+    strength: float
+    label: str
+    x: float
+    y: float
+    size: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A video of the pair: its address, or None while a copy that browsers can play is being made."""
+
+    url: str | None
+    silent: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the templates show beyond the rows themselves. Times are seconds."""
+
+    phase: str
+    version: str
+    title: str
+    announcement: str
+    live_url: str | None
+    elapsed: float
+    steps: list[Step]
+    timings: list[Timing]
+    total: float | None
+    original: Picture | None
+    result: Picture | None
+    duration: float
+    frame_rate: float
+    width: int
+    height: int
+    peaks: str
+    marks: list[Mark]
+    understanding: Understanding | None
+
+    @classmethod
+    def of(cls, generation: Generation) -> Page:
+        clip = generation.clip
+        finished, succeeded = generation.is_finished, generation.status == Status.SUCCEEDED
+        original = _original(clip) if clip else None
+        awaits_preview = succeeded and original is not None and original.url is None
+        begun, now = generation.created_at, generation.finished_at or timezone.now()
+        return cls(
+            phase="finished" if finished else generation.status,
+            version=version(generation),
+            title=title(generation),
+            announcement=announcement(generation),
+            live_url=None if finished and not awaits_preview else reverse("generation-live", args=[generation.public_id]),
+            elapsed=(now - begun).total_seconds(),
+            steps=_steps(generation),
+            timings=_timings(generation.timings),
+            total=(now - begun).total_seconds() if finished else None,
+            original=original,
+            result=_result(generation) if succeeded else None,
+            duration=clip.duration if clip else generation.effective_duration,
+            frame_rate=clip.fps if clip else AUDIO_STEPS_PER_SECOND,
+            width=clip.width if clip else 0,
+            height=clip.height if clip else 0,
+            peaks=",".join(f"{peak:.3f}" for peak in generation.peaks),
+            marks=_marks(generation.events),
+            understanding=Understanding.of(generation.understood) if generation.understood else None,
+        )
+
+    @property
+    def portrait(self) -> bool:
+        return self.height > self.width
+
+
+def title(generation: Generation) -> str:
+    """The page's title: how things stand first, so that it can be read on a narrow tab."""
+    subject = generation.prompt if len(generation.prompt) <= 60 else generation.prompt[:59].rstrip() + "…"
+    if generation.status == Status.QUEUED:
+        return f"Queued · {subject} · Soundstage"
+    if generation.status == Status.RUNNING:
+        return f"{generation.progress} % · {subject} · Soundstage"
+    if generation.status == Status.SUCCEEDED:
+        return f"{subject} · Soundstage"
+    return f"{AT_REST[Status(generation.status)]} · {subject} · Soundstage"
+
+
+def announcement(generation: Generation) -> str:
+    """What a screen reader says when the stage changes."""
+    if generation.status == Status.QUEUED:
+        return "Waiting for a free worker."
+    if generation.status == Status.RUNNING:
+        return "Cancelling." if generation.cancel_requested else f"{Stage(generation.stage).label}."
+    if generation.status == Status.SUCCEEDED:
+        return "The sound is ready."
+    return f"{AT_REST[Status(generation.status)]}. {generation.error}".strip()
+
+
+def _steps(generation: Generation) -> list[Step]:
+    stages = list(Stage)
+    at = stages.index(Stage(generation.stage)) if generation.stage else -1
+    return [
+        Step(str(stage), stage.label, "done" if index < at else "current" if index == at else "ahead")
+        for index, stage in enumerate(stages)
+    ]
+
+
+def _timings(timings: dict[str, float]) -> list[Timing]:
+    total = sum(timings.values()) or 1.0
+    return [Timing(stage.label, timings[stage], timings[stage] / total) for stage in Stage if stage in timings]
+
+
+def _original(clip: Clip) -> Picture:
+    ready = clip.plays_in_browsers or bool(clip.preview)
+    silent = not clip.has_audio or bool(clip.facts.get("silent"))
+    return Picture(reverse("clip-file", args=[clip.public_id, "playable"]) if ready else None, silent)
+
+
+def _result(generation: Generation) -> Picture:
+    kind = "playable" if generation.video else "audio"
+    return Picture(reverse("generation-file", args=[generation.public_id, kind]), silent=False)
+
+
+def _marks(events: Iterable[dict[str, Any]]) -> list[Mark]:
+    """The events that can be shown; where a number is missing or makes no sense, the middle of the road is taken."""
+    marks = []
+    for event in events:
+        time = _number(event.get("time"), math.nan)
+        if math.isnan(time) or time < 0:
+            continue
+        strength = _share(event.get("strength"), 0.5)
+        kind = str(event.get("kind") or "event").replace("_", " ").capitalize()
+        how = "soft" if strength < 1 / 3 else "strong" if strength > 2 / 3 else "medium"
+        marks.append(
+            Mark(
+                time=round(time, 3),
+                strength=round(strength, 3),
+                label=f"{kind} at {time:.2f} s, {how}",
+                x=_share(event.get("x"), 0.5),
+                y=_share(event.get("y"), 0.5),
+                size=_share(event.get("size"), 0.0),
+            )
+        )
+    return marks
+
+
+def _number(value: object, default: float) -> float:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else default
+
+
+def _share(value: object, default: float) -> float:
+    return min(max(_number(value, default), 0.0), 1.0)
