@@ -6,34 +6,27 @@ fal's names of things end here: inside, a request has the names of `engine.model
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import errno
 import hmac
 import json
-import os
-import secrets
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
-from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Response
 from fastapi import Request as HTTPRequest
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine import process
 from engine.failures import Failure, invalid, model_failure, too_large
-from engine.files import Files, Folder, Published, safe_name, save
-from engine.model import Parameters
+from engine.files import NO_ROOM, Files, Folder, save
+from engine.inputs import TextInput, TooLarge, UploadInput, VideoInput, body, linger, place, read
 from engine.requests import Request, RequestQueue
 from engine.settings import Settings
 
@@ -41,50 +34,7 @@ APPLICATION = "fal-ai/mmaudio-v2"
 TEXT_TO_AUDIO = f"{APPLICATION}/text-to-audio"
 
 PING_SECONDS = 15.0
-LINGER_SECONDS = 5.0
-BODY_SECONDS = 60.0
-MAX_SEED = 65_535
 MUX_SECONDS = 120
-
-Input = TypeVar("Input", bound=BaseModel)
-Text = Annotated[str, StringConstraints(max_length=4000)]
-
-
-class TextInput(BaseModel):
-    """The input of `fal-ai/mmaudio-v2/text-to-audio`, with fal's ranges and defaults."""
-
-    prompt: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
-    negative_prompt: Text = ""
-    seed: int | None = Field(None, ge=0, le=MAX_SEED)
-    num_steps: int = Field(25, ge=4, le=50)
-    duration: float = Field(8.0, ge=1, le=30, allow_inf_nan=False)
-    cfg_strength: float = Field(4.5, ge=0, le=20, allow_inf_nan=False)
-    mask_away_clip: bool = False
-
-    def parameters(self) -> Parameters:
-        """In our own names; a seed that was left out is drawn."""
-        return Parameters(
-            prompt=self.prompt,
-            negative_prompt=self.negative_prompt,
-            seed=secrets.randbelow(MAX_SEED + 1) if self.seed is None else self.seed,
-            duration=self.duration,
-            quality_steps=self.num_steps,
-            prompt_strength=self.cfg_strength,
-            focus_on_subject=self.mask_away_clip,
-        )
-
-
-class VideoInput(TextInput):
-    """The input of `fal-ai/mmaudio-v2`."""
-
-    video_url: str
-
-
-class UploadInput(BaseModel):
-    """What is known of a file before it is sent."""
-
-    file_name: str = "clip"
-    content_type: str = "application/octet-stream"
 
 
 class Engine:
@@ -94,7 +44,6 @@ class Engine:
         self.settings = settings
         self.files = Files(settings.data_dir, settings.keep_seconds)
         self.queue = RequestQueue(settings, self.files)
-
         self._muxing = asyncio.Semaphore(1)
 
     async def mux(self, clip: Path, sound: Path, target: Path) -> None:
@@ -103,10 +52,8 @@ class Engine:
         async with self._muxing:
             running = await process.spawn("engine.mux", str(clip), str(sound), str(target), *limits)
             try:
-                async with asyncio.timeout(MUX_SECONDS):
-                    await running.communicate()
-            except TimeoutError:
-                pass
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(running.communicate(), MUX_SECONDS)
             finally:
                 await process.end(running)
         if running.returncode != 0:
@@ -226,12 +173,10 @@ async def upload(engine: TheEngine, http: HTTPRequest, secret: str) -> Response:
         raise HTTPException(404)
     try:
         async with asyncio.timeout(engine.settings.keep_seconds):
-            await save(_body(http, limit), target)
+            await save(body(http, limit), target)
     except TooLarge:
-        await _linger(http)
-        failure = too_large(limit)
-        failure.status = 413
-        raise failure from None
+        await linger(http)
+        raise too_large(limit, status=413) from None
     except TimeoutError as error:
         raise Failure(408, "request_timeout", "The upload took too long.", retry=True) from error
     except FileNotFoundError as error:
@@ -262,33 +207,26 @@ class Terms:
 
 @submissions.post(f"/{APPLICATION}")
 async def submit_video(engine: TheEngine, http: HTTPRequest, terms: Annotated[Terms, Depends()]) -> JSONResponse:
-    input_ = await _read(http, VideoInput, engine.settings.max_body_bytes)
-    folder = engine.files.new()
-    try:
-        clip, url = await _place(engine, http, input_.video_url, folder)
-        request = Request(APPLICATION, input_.parameters(), folder, clip, url)
+    sent = await read(http, VideoInput, engine.settings.max_body_bytes)
+    with engine.files.draft() as folder:
+        limit = engine.settings.max_upload_bytes
+        clip, url = await place(sent.video_url, folder, engine.files, engine.base(http), limit)
+        request = Request(APPLICATION, sent.parameters(), folder, clip, url)
         folder.publish("video.mp4", "video/mp4", partial(engine.mux, clip, request.sound))
         return _submit(engine, http, request, terms)
-    except BaseException:
-        engine.files.expire(folder, 0.0)
-        raise
 
 
 @submissions.post(f"/{TEXT_TO_AUDIO}")
 async def submit_text(engine: TheEngine, http: HTTPRequest, terms: Annotated[Terms, Depends()]) -> JSONResponse:
-    input_ = await _read(http, TextInput, engine.settings.max_body_bytes)
-    folder = engine.files.new()
-    try:
-        return _submit(engine, http, Request(TEXT_TO_AUDIO, input_.parameters(), folder), terms)
-    except BaseException:
-        engine.files.expire(folder, 0.0)
-        raise
+    sent = await read(http, TextInput, engine.settings.max_body_bytes)
+    with engine.files.draft() as folder:
+        return _submit(engine, http, Request(TEXT_TO_AUDIO, sent.parameters(), folder), terms)
 
 
 @submissions.post("/storage/upload/initiate")
 async def initiate_upload(engine: TheEngine, http: HTTPRequest) -> dict[str, str]:
-    input_ = await _read(http, UploadInput, 64 * 1024)
-    secret, path = engine.files.new_upload(input_.file_name, input_.content_type)
+    sent = await read(http, UploadInput, 64 * 1024)
+    secret, path = engine.files.new_upload(sent.file_name, sent.content_type)
     base = engine.base(http)
     return {"upload_url": f"{base}/storage/upload/{secret}", "file_url": f"{base}/files/{path}"}
 
@@ -297,64 +235,6 @@ def _submit(engine: Engine, http: HTTPRequest, request: Request, terms: Terms) -
     request.folder.publish(request.sound.name, "audio/wav")
     engine.queue.submit(request, terms.max_waiting, terms.start_within)
     return _answer(request, 200, _status(engine, request, engine.base(http), logs=None))
-
-
-async def _place(engine: Engine, http: HTTPRequest, url: str, folder: Folder) -> tuple[Path, str | None]:
-    """Bring the clip into the request's folder: where it is now, and None; or where to put it, and what to fetch.
-
-    An upload gets a second name there, so that the request still has it when the upload expires.
-    """
-    source = folder.path / "clip"
-    source.mkdir()
-    if url[:5].lower() == "data:":
-        clip = source / "clip"
-        await asyncio.to_thread(_decode_data, url, clip, engine.settings.max_upload_bytes)
-        return clip, None
-    try:
-        parts = urlsplit(url)
-        scheme, origin = parts.scheme.lower(), f"{parts.scheme}://{parts.netloc}"
-    except ValueError:
-        scheme, origin, parts = "", "", urlsplit("")
-    if scheme not in {"http", "https"} or not parts.netloc:
-        raise _no_clip("The clip must be an http(s) address, a data: URI, or a file uploaded here.")
-    clip = source / safe_name(unquote(parts.path))
-    if upload_ := _own_file(engine.files, parts.path):
-        try:
-            await upload_.ready()
-            os.link(upload_.path, clip)
-        except FileNotFoundError:
-            raise _no_clip("This upload was never sent, or its time is over. Upload the clip again.") from None
-        return clip, None
-    if origin == engine.base(http):
-        raise _no_clip("There is no such file here, or its time is over. Upload the clip again.")
-    return clip, url
-
-
-def _own_file(files: Files, path: str) -> Published | None:
-    """The file of ours that the path names. The token alone decides: the host depends on who asks and how."""
-    match path.strip("/").split("/"):
-        case [*_, "files", token, name]:
-            return files.find(token, unquote(name))
-    return None
-
-
-def _decode_data(url: str, target: Path, max_bytes: int) -> None:
-    """Write what a `data:` URI (RFC 2397) holds."""
-    head, comma, data = url.partition(",")
-    if not comma:
-        raise _no_clip("The data: URI of the clip has no data.")
-    try:
-        encoded = unquote_to_bytes(data)
-        content = base64.b64decode(encoded, validate=True) if head.lower().endswith(";base64") else encoded
-    except binascii.Error:
-        raise _no_clip("The data: URI of the clip is not proper base64.") from None
-    if len(content) > max_bytes:
-        raise too_large(max_bytes, "body", "video_url")
-    target.write_bytes(content)
-
-
-def _no_clip(sentence: str) -> Failure:
-    return model_failure(422, "file_download_error", sentence, "body", "video_url")
 
 
 # --- Following a request ---------------------------------------------------------------------------------------------
@@ -485,56 +365,13 @@ async def _on_disconnect(_: HTTPRequest, error: Exception) -> Response:
 
 
 async def _on_os_error(_: HTTPRequest, error: Exception) -> Response:
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
         return _refusal(Failure(507, "disk_full", "The engine's disk is full. Try again later.", retry=True))
     raise error
 
 
 async def _on_bug(_: HTTPRequest, error: Exception) -> Response:
     return _refusal(Failure(500, "internal_error", "The engine failed on this call."))
-
-
-# --- What is read ----------------------------------------------------------------------------------------------------
-
-
-async def _read(http: HTTPRequest, kind: type[Input], max_bytes: int) -> Input:
-    """The JSON body, validated. Raises `Failure`."""
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            body = b"".join([chunk async for chunk in _body(http, max_bytes)])
-        return kind.model_validate_json(body)
-    except TooLarge:
-        await _linger(http)
-        raise too_large(max_bytes, "body") from None
-    except TimeoutError:
-        raise Failure(408, "request_timeout", "The request took too long to arrive.", retry=True) from None
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        raise invalid([{**detail, "loc": ["body", *detail["loc"]]} for detail in details]) from None
-
-
-class TooLarge(Exception):
-    """More bytes come than the limit allows."""
-
-
-async def _body(http: HTTPRequest, max_bytes: int) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises `TooLarge`: at once where its announced length says so."""
-    if int(http.headers.get("content-length", 0)) > max_bytes:
-        raise TooLarge
-    received = 0
-    async for chunk in http.stream():
-        received += len(chunk)
-        if received > max_bytes:
-            raise TooLarge
-        yield chunk
-
-
-async def _linger(http: HTTPRequest) -> None:
-    """Let a caller that is still sending finish, for a moment: it reads our answer only then."""
-    with suppress(TimeoutError, ClientDisconnect, RuntimeError):
-        async with asyncio.timeout(LINGER_SECONDS):
-            async for _ in http.stream():
-                pass
 
 
 def _without_input(detail: dict[str, Any]) -> dict[str, Any]:

@@ -41,9 +41,11 @@ def model_failure(status: int, kind: str, message: str, *loc: str, **context: An
     return Failure(status, kind, message, [detail | ({"ctx": context} if context else {})])
 
 
-def too_large(limit: int, *loc: str) -> Failure:
+def too_large(limit: int, *loc: str, status: int = 422) -> Failure:
     """More than `limit` bytes came in."""
-    return model_failure(422, "file_too_large", f"The clip is larger than {_megabytes(limit)}.", *loc, max_size=limit)
+    return model_failure(
+        status, "file_too_large", f"The clip is larger than {_megabytes(limit)}.", *loc, max_size=limit
+    )
 
 
 def queue_full() -> Failure:

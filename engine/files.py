@@ -7,6 +7,7 @@ engine; what earlier runs left behind is removed at start.
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import math
 import re
@@ -14,12 +15,15 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 BLOCK_BYTES = 1024**2
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What the system says when a file can't grow any more."""
 
 Make = Callable[[Path], Awaitable[None]]
 
@@ -88,6 +92,16 @@ class Files:
         folder.path.mkdir()
         self._folders[folder.token] = folder
         return folder
+
+    @contextmanager
+    def draft(self) -> Iterator[Folder]:
+        """A new folder that goes again if the block fails."""
+        folder = self.new()
+        try:
+            yield folder
+        except BaseException:
+            self.expire(folder, 0.0)
+            raise
 
     def expire(self, folder: Folder, after: float | None = None) -> None:
         """Keep `folder` for `after` more seconds; None: as long as results are kept."""

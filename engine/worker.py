@@ -9,7 +9,6 @@ ends the engine is gone, however it went, and the worker goes too.
 from __future__ import annotations
 
 import asyncio
-import errno
 import importlib
 import json
 import os
@@ -27,6 +26,7 @@ import numpy as np
 
 from engine import process
 from engine.fetch import fetch
+from engine.files import NO_ROOM
 from engine.model import SAMPLE_RATE, BadInput, Model, Parameters, Progress, Samples, Sound
 
 STOP_GRACE = 2.0
@@ -258,7 +258,7 @@ def write_wav(path: Path, samples: Samples) -> None:
 def _cause(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "This request needs more memory than a worker may use. Use a smaller or shorter clip."
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
         return "The engine's disk is full."
     return "The model failed on this request."
 

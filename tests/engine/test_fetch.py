@@ -117,6 +117,12 @@ def test_a_source_that_is_down_or_breaks_off_is_a_download_error(trusting: Runni
     assert refusal(trusting, "http://localhost:1/clip.mp4")["type"] == "file_download_error"
 
 
+def test_a_source_that_takes_too_long_is_left(clips: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.fetch.MAX_SECONDS", 0.0)
+    with pytest.raises(BadInput, match="longer than"):
+        list(fetch(f"http://localhost:{clips.port}/clip.mp4", tmp_path / "clip", 1_000_000, {"localhost"}))
+
+
 @pytest.mark.parametrize("url", ["ftp://example.com/clip.mp4", "file:///etc/passwd", "clip.mp4", "http://", "http://["])
 def test_an_address_that_is_none_is_refused_at_once(running: RunningEngine, url: str) -> None:
     response = running.http.post(VIDEO, json={"prompt": "a tone", "video_url": url})

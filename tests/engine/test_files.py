@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +114,17 @@ def test_an_upload_that_turns_out_too_large_is_refused(small: RunningEngine) -> 
     refused = httpx.put(initiated["upload_url"], content=iter([b"c" * 100_000] * 20))
     assert refused.status_code == 413
     assert httpx.get(initiated["file_url"]).status_code == 404
+
+
+def test_an_upload_that_the_disk_has_no_room_for_is_told_so(tmp_path: Path) -> None:
+    with engine(tmp_path) as full:
+        initiated = initiate(full, file_name="clip.mp4")
+        resource.prlimit(full.process.pid, resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+        refused = httpx.put(initiated["upload_url"], content=b"c" * 3_000_000)
+        assert refused.status_code == 507
+        assert refused.json()["error_type"] == "disk_full"
+        assert httpx.get(initiated["file_url"]).status_code == 404
+        assert httpx.put(initiated["upload_url"], content=b"c" * 900_000).status_code == 200
 
 
 def test_an_upload_to_nowhere_is_404(running: RunningEngine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -65,6 +66,14 @@ def test_a_worker_that_dies_costs_exactly_its_request(running: RunningEngine, de
 def test_a_request_that_needs_too_much_memory_is_told_so(running: RunningEngine) -> None:
     result = running.result(running.submit(prompt="gorge"))
     assert "memory" in result.json()["detail"][0]["msg"]
+
+
+def test_a_sound_that_the_disk_has_no_room_for_is_told_so(running: RunningEngine) -> None:
+    resource.prlimit(worker_of(running), resource.RLIMIT_FSIZE, (100_000, 100_000))
+    result = running.result(running.submit(duration=2))
+    assert refusal(result) == (500, "internal_server_error")
+    assert "disk is full" in result.json()["detail"][0]["msg"]
+    assert running.run(duration=2)["duration"] == 2
 
 
 def test_what_a_model_refuses_costs_no_worker(running: RunningEngine) -> None:
