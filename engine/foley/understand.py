@@ -158,7 +158,7 @@ def lexicon() -> Lexicon:
 
 
 def _family(name: str, entry: dict[str, Any]) -> Family:
-    described = {key: value for key, value in entry.items() if key not in ("words", "hints", "kinds")}
+    described = {key: value for key, value in entry.items() if key not in ("words", "hints", "kinds", "hint_kinds")}
     return Family(name=name, **described)
 
 
@@ -170,6 +170,8 @@ def _entries(data: dict[str, Any]) -> Iterator[tuple[str, Meaning]]:
             yield phrase, Meaning("hint", name)
         for phrase, qualities in entry.get("kinds", {}).items():
             yield phrase, Meaning("family", name, tuple(qualities.items()))
+        for phrase, qualities in entry.get("hint_kinds", {}).items():
+            yield phrase, Meaning("hint", name, tuple(qualities.items()))
     tables: tuple[tuple[Kind, str], ...] = (
         ("material", "materials"), ("room", "rooms"), ("order", "order"), ("prominence", "prominence"), ("never", "never"),
     )  # fmt: skip

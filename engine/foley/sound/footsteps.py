@@ -43,8 +43,8 @@ class Floor:
 
 
 FLOORS: dict[str, Floor] = {
-    "concrete": Floor(0.16, 0.55, 0.85, grains=0.10, crowd=0.10, low=2500, high=9000, tau=0.0006, lasting=0.16),
-    "stone": Floor(0.30, 0.45, 1.00, grains=0.06, crowd=0.06, low=2500, high=9000, tau=0.0006, lasting=0.14),
+    "concrete": Floor(0.16, 0.42, 1.10, grains=0.10, crowd=0.10, low=2500, high=9000, tau=0.0006, lasting=0.16),
+    "stone": Floor(0.30, 0.38, 1.20, grains=0.06, crowd=0.06, low=2500, high=9000, tau=0.0006, lasting=0.14),
     "wood": Floor(1.10, 0.75, 0.35, grains=0.03, crowd=0.04, low=900, high=4000, tau=0.001, lasting=0.16),
     "metal": Floor(1.00, 0.30, 0.55, grains=0.03, crowd=0.03, low=2500, high=9000, tau=0.002, lasting=0.16),
     "plastic": Floor(0.35, 0.60, 0.50, grains=0.04, crowd=0.04, low=1500, high=6000, tau=0.0008, lasting=0.14),
@@ -77,7 +77,7 @@ def footstep(hit: Hit) -> Signal:
     force = min(1.0, 0.15 + 0.85 * hit.force)
     pace = character.speed
     toe_after = (0.19 - 0.12 * pace) * hit.random.uniform(0.9, 1.1)
-    toe_share = (0.35 + 0.35 * pace) * hit.random.uniform(0.75, 1.25)
+    toe_share = (0.22 + 0.30 * pace) * hit.random.uniform(0.75, 1.25)
     foot = 1.0 + 0.05 * (hit.turn % 2)  # one shoe is not the other
     out = np.zeros(samples(toe_after + max(floor.lasting + 0.1, 0.25) + (1.8 if name == "metal" else 0.35)))
     for at, share in ((0.0, 1.0), (toe_after, toe_share)):
@@ -103,7 +103,7 @@ def _sole(hit: Hit, floor: Floor, name: str, force: float, foot: float, heel: bo
     edge = bandpass(
         burst(length, random, 0.0035 if heel else 0.007), 0.5 * edge_hz, min(3.2 * edge_hz, 11_000), order=1
     )
-    out += 0.34 * floor.click * force**1.4 * edge
+    out += (0.34 if heel else 0.20) * floor.click * force**1.4 * edge
     out += 0.16 * force * lowpass(burst(length, random, 0.008), 500.0, order=1) * floor.thump
     if floor.ring:
         plate = body(MATERIALS[name], 0.62, hit.detail, hit.nature())

@@ -43,8 +43,8 @@ class Material:
 
 MATERIALS: dict[str, Material] = {
     "metal": Material(430.0, 1.6, 0.0007, 0.95, 0.15, "plate"),
-    "glass": Material(1500.0, 7.0, 0.0022, 0.98, 0.10, "shell"),
-    "ceramic": Material(1050.0, 11.0, 0.0045, 0.95, 0.15, "shell"),
+    "glass": Material(1250.0, 5.0, 0.0011, 0.98, 0.10, "shell"),
+    "ceramic": Material(900.0, 10.0, 0.0040, 0.95, 0.15, "shell"),
     "wood": Material(230.0, 16.0, 0.020, 0.62, 0.30, "plate"),
     "stone": Material(900.0, 38.0, 0.014, 0.95, 0.55, "bar"),
     "concrete": Material(240.0, 75.0, 0.030, 0.90, 0.60, "plate"),
@@ -98,8 +98,8 @@ def _shape(shape: Shape, aspect: float) -> tuple[Signal, Signal]:
         ratios = ((2.0 * n + 1.0) / 3.0011) ** 1.6
         return ratios, np.stack([n, np.full(n.size, 0.5)], axis=1).astype(float)
     if shape == "shell":  # rim modes of a glass: about n^2 (French, "In Vino Veritas", Am. J. Phys. 51, 1983)
-        n = np.arange(2, MOST_MODES + 2)
-        ratios = (n / 2.0) ** 1.72
+        n = np.repeat(np.arange(2, MOST_MODES // 2 + 2), 2)  # each in two, a little apart: no glass is quite round
+        ratios = (n / 2.0) ** 1.72 * np.where(np.arange(n.size) % 2, 1.013, 1.0)
         return ratios, np.stack([n, np.full(n.size, 0.5)], axis=1).astype(float)
     m, n = np.meshgrid(np.arange(1, 25), np.arange(1, 25))
     if shape == "membrane":

@@ -66,3 +66,19 @@ def burst(length: int, random: Generator, tau: float) -> Signal:
 def lively(activity: Signal, length: int) -> Signal:
     """A bed's activity drawn over its samples."""
     return stretch(activity, length)
+
+
+def whistle(frequency: Signal, width: float, length: int, random: Generator) -> Signal:
+    """Narrow noise around a moving frequency (Hz, a curve): what an edge or a gap sings in a stream of air.
+
+    `width` is the bandwidth in Hz. Slow complex noise carried by a phase that runs as the curve says; unit RMS.
+    """
+    slow = max(int(length / RATE * width * 2) + 4, 8)
+    knots = random.standard_normal((2, slow))
+    place = np.linspace(0.0, slow - 1.0, length)
+    index = np.minimum(place.astype(int), slow - 2)
+    ease = 0.5 - 0.5 * np.cos(np.pi * (place - index))
+    real, imaginary = (row[index] * (1 - ease) + row[index + 1] * ease for row in knots)
+    phase = 2 * np.pi * np.cumsum(np.minimum(stretch(frequency, length), HIGHEST)) / RATE
+    out: Signal = 1.15 * (real * np.cos(phase) - imaginary * np.sin(phase)) / np.sqrt(1.0)
+    return out

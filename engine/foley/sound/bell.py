@@ -1,0 +1,54 @@
+"""Bells: inharmonic partials, each a pair a little apart, which beat.
+
+Partials, their decay and the split of each into two by a bell's slight unevenness: Fletcher and Rossing, "The Physics of
+Musical Instruments", 1998, chapter 21 (church bells: hum, prime, tierce, quint, nominal, ...; handbells: twelfth first).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.foley.sound.brief import Hit, Signal
+from engine.foley.sound.filters import HIGHEST, add, bandpass, fade, samples, tilt
+from engine.foley.sound.modal import ring
+from engine.foley.sound.noise import burst
+
+# Over the prime: (ratio, level, ringing time beside the prime's).
+_CHURCH = np.array([
+    (0.5, 0.45, 3.0), (1.0, 1.0, 1.0), (1.2, 0.9, 0.85), (1.5, 0.45, 0.5), (2.0, 1.0, 0.6), (2.5, 0.35, 0.32), (2.62, 0.35, 0.3),
+    (3.0, 0.55, 0.28), (4.0, 0.5, 0.2), (5.33, 0.38, 0.13), (6.66, 0.3, 0.09), (8.1, 0.25, 0.07), (9.7, 0.2, 0.05),
+    (11.4, 0.16, 0.04), (13.2, 0.12, 0.03), (15.0, 0.10, 0.025),
+])  # fmt: skip
+_HAND = np.array([
+    (1.0, 1.0, 1.0), (2.0, 0.10, 0.5), (3.0, 0.75, 0.45), (3.9, 0.22, 0.3), (5.4, 0.35, 0.25), (7.1, 0.22, 0.18), (8.9, 0.16, 0.12),
+    (10.9, 0.12, 0.09), (13.1, 0.1, 0.07),
+])  # fmt: skip
+
+
+def bell(hit: Hit) -> Signal:
+    """Large ones are church bells, small ones hand bells and chimes."""
+    character = hit.character
+    size = character.size
+    table = _CHURCH if size > 0.35 else _HAND
+    table = table[: hit.detail.of(len(table), least=4)]
+    nature = hit.nature()
+    prime = 520.0 * 4.5 ** (1.0 - 2.0 * size) * nature.uniform(0.94, 1.06)
+    # The hum of a great bell is heard for a minute, a doorbell for two seconds; ten seconds are kept.
+    lasting = 1.0 * 5.0 ** (1.2 * size) * (0.8 if character.material in ("", "metal") else 0.3)
+    force = 0.1 + 0.9 * hit.force
+    warp = 1 + 0.006 * nature.standard_normal(16)[: len(table)]
+    split = 0.0012 * nature.uniform(0.3, 1.6, 16)[: len(table)]
+    level = table[:, 1] * table[:, 0] ** (0.55 * (force - 0.75)) * np.exp(0.22 * hit.random.standard_normal(len(table)))
+    pair = nature.uniform(0.25, 0.8, 16)[: len(table)] * np.exp(0.2 * hit.random.standard_normal(len(table)))
+    frequency = prime * table[:, 0] * warp
+    frequency = np.concatenate([frequency, frequency * (1 + split)])
+    tau = np.tile(0.55 * lasting * table[:, 2], 2)
+    amplitude = np.concatenate([level, level * pair])
+    heard = frequency < HIGHEST
+    length = samples(min(10.0, 6.0 * float(tau.max())))
+    out = ring(frequency[heard], tau[heard], amplitude[heard], length) / np.sqrt(len(table))
+    clap = bandpass(burst(samples(0.03), hit.random, 0.003), 1200.0, 9000.0, order=1)
+    add(out, 0.35 * force * clap, 0)
+    rise = min(samples(0.0006), length)
+    out[:rise] *= np.linspace(0.0, 1.0, rise)
+    return force * tilt(fade(out, end=min(1.0, 0.2 * length / 48_000)), character.brightness)

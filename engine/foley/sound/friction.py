@@ -1,0 +1,81 @@
+"""Things that rub: scraping, and the stick and slip of a hinge.
+
+Scraping: the roughness of a surface read off at the speed of the movement drives the modes of the bodies (van den Doel, Kry
+and Pai, "FoleyAutomatic", SIGGRAPH 2001). Creaking: a joint under load sticks until the force has built up, then slips at once
+(Serafin, "The Sound of Friction", Stanford 2004; Avanzini, Serafin and Rocchesso, "Interactive simulation of rigid body interaction
+with friction-induced sound generation", IEEE Trans. Speech Audio Process. 13, 2005): a train of slips whose rate wanders with the
+speed and load, ringing in the wood.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import signal as dsp
+
+from engine.foley.sound.brief import RATE, Bed, Hit, Signal
+from engine.foley.sound.filters import bandpass, fade, samples, tilt
+from engine.foley.sound.modal import MATERIALS, body, contact, strike
+from engine.foley.sound.noise import paint, wander
+
+
+def scrape(bed: Bed) -> Signal:
+    """One thing drawn over another: brighter and louder the faster it moves, coloured by what it is drawn over."""
+    character = bed.character
+    random = bed.random
+    points = bed.activity.size
+    rate = points / max(bed.seconds, 1e-3)
+    material = MATERIALS[character.surface or character.material or "stone"]
+    thing = body(material, 0.35 + 0.4 * character.size, bed.detail, random)
+    centres = np.geomspace(60.0, 16_000.0, 18)
+    speed = np.clip(bed.activity, 0.0, 1.0)
+    corner = (500.0 + 6500.0 * speed * (0.4 + 0.6 * material.hardness))[:, None]
+    sides = []
+    shared = np.exp((0.25 + 0.6 * material.grit) * wander(points, 24.0, rate, random))
+    for _ in range(2):
+        # Fractal roughness: the spectrum falls slowly up to what the speed lets through, fast beyond.
+        levels = (speed**1.1 * shared)[:, None] * (centres / 300.0) ** -0.25 / (1.0 + (centres / corner) ** 2)
+        sides.append(paint(levels, centres, bed.length, random))
+    rough = np.stack(sides, axis=1)
+    response = strike(thing, thing.struck_at(0.23, 0.31), contact(material.hardness, 0.5), longest=0.8)
+    response /= max(float(np.sqrt(np.sum(response**2))), 1e-9)
+    sung = np.stack([dsp.oaconvolve(side, response)[: bed.length] for side in sides], axis=1)
+    share = 0.25 + 0.5 * (1.0 - material.grit)
+    return tilt((1 - share) * rough + share * sung, character.brightness)
+
+
+def creak(hit: Hit) -> Signal:
+    """A hinge or a board under load: about a second, longer when slow; starts with its first slip."""
+    character = hit.character
+    random = hit.random
+    lasting = 1.1 * 2.6 ** (0.5 - character.speed) * random.uniform(0.85, 1.2)
+    points = 200
+    place = np.linspace(0.0, 1.0, points)
+    high = 130.0 * 2.6 ** (character.brightness - character.size) * random.uniform(0.8, 1.25)
+    # The joint is set in motion, gives, and comes to rest: slips quicken and slow down again, with a wavering hand.
+    hand = np.sin(np.pi * np.clip(place, 0.02, 0.98)) ** 0.7
+    rate = high * (0.18 + hand) * np.exp(0.22 * wander(points, 4.0, points / lasting, random))
+    slips = np.cumsum(rate) * lasting / points
+    count = max(4, int(slips[-1]))
+    at = np.interp(np.arange(count), slips - slips[0], place * lasting)
+    at[1:] += random.normal(0.0, 0.05, count - 1) / np.interp(at[1:] / lasting, place, rate)
+    held = np.diff(at, prepend=-1.0 / float(rate[0]))
+    # The longer it stuck, the more is let go.
+    strength = np.clip(held * np.interp(at / lasting, place, rate), 0.2, 2.5) * np.exp(
+        0.25 * random.standard_normal(count)
+    )
+    strength *= 0.35 + 0.65 * np.interp(at / lasting, place, hand)
+    length = samples(lasting)
+    train = np.zeros(length)
+    np.add.at(train, np.clip(at * RATE, 0, length - 1).astype(int), strength)
+    name = character.material or "wood"
+    panel = body(MATERIALS[name], 0.55, hit.detail, hit.nature())
+    hinge = body(MATERIALS["metal"], 0.30, hit.detail, hit.nature(), most=16)
+    wood = strike(panel, panel.struck_at(0.1, 0.2), contact(0.72, 0.5, 0.3), longest=0.2)
+    iron = strike(hinge, hinge.struck_at(0.2, 0.3), contact(0.8, 0.5, 0.2), longest=0.05)
+    out = dsp.oaconvolve(train, wood / np.sqrt(np.sum(wood**2)))
+    squeal = dsp.oaconvolve(train, iron / np.sqrt(np.sum(iron**2)))
+    whole = np.zeros(max(out.size, squeal.size))
+    whole[: out.size] += out
+    whole[: squeal.size] += 0.5 * squeal
+    whole += 0.35 * bandpass(whole, 900.0, 3200.0, order=1)
+    return 0.5 * hit.force * tilt(fade(whole, end=0.02), character.brightness)

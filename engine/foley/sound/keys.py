@@ -1,0 +1,81 @@
+"""Small mechanisms: keyboard keys, buttons, switches, the ticking of a clock, a beep."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.foley.sound.brief import Bed, Hit, Signal
+from engine.foley.sound.filters import add, bandpass, decay, fade, samples, seconds, stretch, tilt
+from engine.foley.sound.modal import MATERIALS, body, contact, strike
+from engine.foley.sound.noise import burst
+
+
+def keystroke(hit: Hit) -> Signal:
+    """A key goes down (the switch's click, the cap on its plate) and, softer, comes up again."""
+    random = hit.random
+    typewriter = hit.character.material == "metal"
+    wide = random.random() < 0.12  # noqa: PLR2004  # the space bar and its like are larger and lower
+    key = random.uniform(0.8, 1.25) * (0.62 if wide else 1.0)
+    force = (0.35 + 0.65 * hit.force) * random.uniform(0.75, 1.1)
+    out = np.zeros(samples(0.5 if typewriter else 0.28))
+    down = _tick(hit, 0.22 / key, "metal" if typewriter else "plastic", 2600.0 * key)
+    add(out, force * down, 0)
+    plate = body(MATERIALS["wood" if typewriter else "plastic"], 0.45, hit.detail, hit.nature(), most=24)
+    thock = strike(plate, plate.struck_at(*random.uniform(0.1, 0.45, 2)), contact(0.55, force, 0.3), longest=0.1)
+    add(out, 0.55 * force * thock / np.sqrt(plate.frequency.size), samples(0.004))
+    up = _tick(hit, 0.18 / key, "plastic", 3600.0 * key)
+    add(out, 0.16 * force * up, samples(random.uniform(0.07, 0.11)))
+    return tilt(fade(out, end=0.02), hit.character.brightness)
+
+
+def click(hit: Hit) -> Signal:
+    """A button or switch: pressed, and a little later let go."""
+    material = hit.character.material or "plastic"
+    size = 0.10 + 0.3 * hit.character.size
+    out = np.zeros(samples(0.4))
+    add(out, _tick(hit, size, material, 2900.0), 0)
+    add(out, 0.3 * _tick(hit, size * 0.9, material, 3500.0), samples(hit.random.uniform(0.05, 0.055)))
+    return (0.3 + 0.7 * hit.force) * tilt(out, hit.character.brightness)
+
+
+def _tick(hit: Hit, size: float, material: str, snap_hz: float) -> Signal:
+    """A small hard part meeting another: a few well-damped modes over a snap."""
+    piece = body(MATERIALS[material], min(size, 0.6), hit.detail, hit.nature(), most=24)
+    tone = strike(piece, piece.struck_at(*hit.random.uniform(0.1, 0.45, 2)), contact(0.85, 0.6, 0.1), longest=0.12)
+    tone /= max(float(np.max(np.abs(tone))), 1e-9)
+    out = np.zeros(samples(0.13))
+    add(out, 0.6 * tone, 0)
+    out += 0.5 * bandpass(burst(out.size, hit.random, 0.0012), 0.45 * snap_hz, min(2.6 * snap_hz, 14_000), order=1)
+    return out * decay(out.size, 0.03)
+
+
+def clock(bed: Bed) -> Signal:
+    """Tick and tock: an escapement's three knocks in one, over a wooden case. Two a second; slower for a large one."""
+    character = bed.character
+    beat = 0.5 * 2.0 ** (2 * (character.size - 0.5)) * 2.5 ** (0.5 - character.speed)
+    out = np.zeros(bed.length)
+    nature = np.random.default_rng(bed.random.integers(2**32))
+    wheel = body(MATERIALS["metal"], 0.06 + 0.25 * character.size, bed.detail, nature, most=20)
+    case = body(MATERIALS["wood"], 0.35 + 0.3 * character.size, bed.detail, nature, most=24)
+    for turn, at in enumerate(np.arange(min(0.2, 0.1 * bed.seconds), bed.seconds, beat)):
+        tock = turn % 2
+        for after, level in ((0.0, 0.6), (0.006 + 0.002 * tock, 1.0), (0.014, 0.35)):
+            force = level * nature.uniform(0.9, 1.05)
+            x = 0.2 + 0.18 * tock
+            iron = strike(wheel, wheel.struck_at(x, 0.3), contact(0.9, 0.4, 0.1), longest=0.05)
+            wood = strike(case, case.struck_at(x, 0.2), contact(0.7, 0.4, 0.2), longest=0.12)
+            add(out, force * 0.8 * iron / np.sqrt(wheel.frequency.size) * decay(iron.size, 0.008), samples(at + after))
+            add(out, force * (0.35 + 0.2 * tock) * wood / np.sqrt(case.frequency.size), samples(at + after))
+    mono = out * stretch(bed.activity, bed.length)
+    return tilt(np.stack([mono, mono], axis=1), character.brightness)
+
+
+def beep(hit: Hit) -> Signal:
+    """A plain electronic tone with soft edges."""
+    length = samples(0.16 * 2.5 ** (0.5 - hit.character.speed))
+    pitch = 1000.0 * 3.0 ** (hit.character.brightness - hit.character.size)
+    time = seconds(length)
+    out = np.zeros(length)
+    for harmonic in range(1, hit.detail.of(5, least=1) + 1):
+        out += np.sin(2 * np.pi * pitch * harmonic * time) / harmonic**2.2
+    return (0.4 + 0.6 * hit.force) * fade(out, start=0.003, end=0.012)

@@ -1,0 +1,78 @@
+"""Rain: the hiss of the many drops far away, and the single ones near by on whatever they fall on.
+
+Farnell, "Designing Sound", 2010, chapter 35. A drop's tick is short and broad on hard ground, rings on sheet metal, is dull on
+leaves and cloth, and on water leaves a bubble (Pumphrey, Crum and Bjørnø, "Underwater sound produced by individual drop
+impacts and rainfall", J. Acoust. Soc. Am. 85, 1989).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.foley.sound.brief import Bed, Signal
+from engine.foley.sound.filters import lowpass, stretch, tilt
+from engine.foley.sound.grains import arrivals, heavy_tailed, scatter
+from engine.foley.sound.noise import coloured, wander
+from engine.foley.sound.water import bubbles
+
+
+@dataclass(frozen=True)
+class Roof:
+    """What drops fall on: the band (Hz) and decay (s) of their ticks, and how much of them are bubbles."""
+
+    low: float
+    high: float
+    tau: float
+    bubbling: float = 0.0
+
+
+GROUND = Roof(1800.0, 9500.0, 0.00045, 0.10)
+ROOFS = {
+    "metal": Roof(900.0, 6500.0, 0.0060),
+    "glass": Roof(1800.0, 8000.0, 0.0016),
+    "plastic": Roof(700.0, 4500.0, 0.0016),
+    "wood": Roof(500.0, 3500.0, 0.0018),
+    "leaves": Roof(900.0, 5000.0, 0.0006),
+    "grass": Roof(1500.0, 7000.0, 0.0003),
+    "cardboard": Roof(500.0, 3000.0, 0.0014),
+    "flesh": Roof(400.0, 2200.0, 0.0010),
+}
+
+
+def rain(bed: Bed) -> Signal:
+    """From drizzle to downpour by intensity."""
+    character = bed.character
+    strength = character.intensity
+    roof = ROOFS.get(character.surface or character.material, GROUND)
+    bubbling = max(roof.bubbling, 0.8 * character.wetness)
+    points = bed.activity.size
+    sides = []
+    for _ in range(2):
+        course = bed.activity * np.exp(0.12 * wander(points, 0.4, points / max(bed.seconds, 1e-3), bed.random))
+        near = _drops(bed, roof, bubbling, course)
+        body = {90: -26 + 10 * strength, 300: -17 + 6 * strength, 1000: -8, 2500: -3, 5500: 0, 10000: -3, 16000: -12}
+        far = coloured({float(hz): float(level) for hz, level in body.items()}, bed.length, bed.random)
+        if roof is not GROUND:
+            far = 0.7 * lowpass(far, roof.high, order=1)
+        sides.append((near * (1.15 - 0.65 * strength) + far * (0.10 + 0.9 * strength)) * stretch(course, bed.length))
+    return tilt(np.stack(sides, axis=1), character.brightness)
+
+
+def _drops(bed: Bed, roof: Roof, bubbling: float, course: Signal) -> Signal:
+    random = bed.random
+    most = max(8, int((50.0 + 850.0 * bed.character.intensity**1.3) * bed.seconds))
+    at = arrivals(most, course, bed.length, random)
+    frequency = np.exp(random.uniform(np.log(roof.low), np.log(roof.high), most))
+    tau = roof.tau * np.exp(0.45 * random.standard_normal(most))
+    amplitude = heavy_tailed(most, random, 0.9) * random.choice([-1.0, 1.0], most)
+    wet = random.random(most) < bubbling
+    rise = random.uniform(0.0, 0.2, most)
+    kept = bed.detail.of(most, least=8)
+    dry, wet = np.flatnonzero(~wet[:kept]), np.flatnonzero(wet[:kept])
+    out = scatter(at[dry], frequency[dry], tau[dry], amplitude[dry], bed.length)
+    if wet.size:
+        pitch = np.clip(0.6 * frequency[wet], 1100.0, 5000.0)
+        out += 0.5 * bubbles(at[wet], pitch, amplitude[wet], rise[wet], bed.length)
+    return out * np.sqrt(most / kept) / max(float(np.sqrt(np.mean(out**2)) * np.sqrt(most / kept)), 1e-9)

@@ -1,0 +1,164 @@
+"""Everyday blows that are more than one body struck: chopping, drums, balls, punches, coins, breaking glass."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.foley.sound.brief import RATE, Hit, Signal
+from engine.foley.sound.filters import HIGHEST, add, bandpass, decay, fade, highpass, lowpass, samples, seconds, tilt
+from engine.foley.sound.grains import arrivals, heavy_tailed, scatter
+from engine.foley.sound.modal import MATERIALS, body, contact, ring, strike
+from engine.foley.sound.noise import burst
+
+# Zeros of the Bessel functions over the first: the modes of an ideal membrane (Fletcher and Rossing 1998, table 3.1).
+_MEMBRANE = np.array([
+    1.0, 1.594, 2.136, 2.296, 2.653, 2.918, 3.156, 3.501, 3.600, 3.652, 4.060, 4.154, 4.230, 4.601, 4.610, 4.832, 4.904, 5.132,
+    5.412, 5.541, 5.651, 5.977,
+])  # fmt: skip
+
+
+def chop(hit: Hit) -> Signal:
+    """A blade through something crisp, on to a board."""
+    random = hit.random
+    force = 0.3 + 0.7 * hit.force
+    board = body(MATERIALS[hit.character.surface or hit.character.material or "wood"], 0.55, hit.detail, hit.nature())
+    tone = strike(board, board.struck_at(*random.uniform(0.15, 0.45, 2)), contact(0.66, force, 0.6), longest=0.6)
+    out = np.zeros(samples(0.35) + tone.size)
+    add(out, 0.9 * force * tone / np.sqrt(board.frequency.size), 0)
+    length = samples(0.12)
+    most = 110
+    at = arrivals(most, decay(length, 0.022), length, random)
+    frequency = np.exp(random.uniform(np.log(1500.0), np.log(8000.0), most))
+    amplitude = 0.07 * heavy_tailed(most, random, 0.8) * random.choice([-1.0, 1.0], most)
+    kept = hit.detail.of(most, least=10)
+    add(out, force * scatter(at[:kept], frequency[:kept], np.full(kept, 0.0008), amplitude[:kept], length), 0)
+    blade = body(MATERIALS["metal"], 0.42, hit.detail, hit.nature(), most=20)
+    edge = strike(blade, blade.struck_at(*random.uniform(0.1, 0.4, 2)), contact(0.9, force, 0.2), longest=0.25)
+    add(out, 0.10 * force * edge / np.sqrt(blade.frequency.size) * decay(edge.size, 0.05), 0)
+    return tilt(fade(out, end=0.05), hit.character.brightness)
+
+
+def drum(hit: Hit) -> Signal:
+    """A skin over a shell; very bright ones are cymbals."""
+    character = hit.character
+    if character.brightness > 0.85:  # noqa: PLR2004
+        return _cymbal(hit)
+    random = hit.random
+    force = 0.25 + 0.75 * hit.force
+    pitch = 120.0 * 3.4 ** (2 * (0.5 - character.size)) * hit.nature().uniform(0.95, 1.05)
+    modes = hit.detail.of(_MEMBRANE.size, least=4)
+    frequency = pitch * _MEMBRANE[:modes] * (1 + 0.006 * hit.nature().standard_normal(_MEMBRANE.size)[:modes])
+    tau = (0.16 + 0.16 * character.size) / _MEMBRANE[:modes] ** 0.9
+    place = random.uniform(0.25, 0.75)
+    amplitude = np.abs(np.cos(np.pi * place * np.arange(modes) * 0.7)) * _MEMBRANE[:modes] ** (-0.9 + 0.8 * force)
+    tone = ring(frequency, tau, amplitude, samples(min(1.8, 7 * tau[0])))
+    # The tension of a deep blow raises the pitch for an instant (Fletcher and Rossing 1998, chapter 18).
+    length = tone.size
+    glide = pitch * (1 + 0.12 * force * np.exp(-seconds(length) / 0.03))
+    deep = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, tau[0])
+    slap = bandpass(burst(length, random, 0.006), 500.0, 2500.0 + 5000.0 * character.brightness, order=1)
+    out = 0.5 * tone + 0.6 * deep + (0.25 + 0.5 * character.brightness) * force * slap
+    rise = samples(0.0008)
+    out[:rise] *= np.linspace(0, 1, rise)
+    return force * fade(out, end=0.05)
+
+
+def _cymbal(hit: Hit) -> Signal:
+    """Hundreds of modes of a thin plate, heard as a shimmer."""
+    most = 160
+    modes = hit.detail.of(most, least=16)
+    nature = hit.nature()
+    frequency = np.exp(nature.uniform(np.log(350.0), np.log(HIGHEST), most))[:modes]
+    tau = (
+        (0.14 + 0.5 * hit.character.size)
+        * np.exp(0.4 * nature.standard_normal(most))[:modes]
+        * (3000 / frequency) ** 0.2
+    )
+    amplitude = (frequency / 6000.0) ** 0.35 * np.exp(0.5 * hit.random.standard_normal(most))[:modes]
+    phase = hit.random.uniform(0, 2 * np.pi, most)[:modes]
+    out = ring(frequency, tau, amplitude, samples(1.6), phase) / np.sqrt(modes)
+    out += 0.6 * highpass(burst(out.size, hit.random, 0.02), 4000.0)
+    return (0.3 + 0.7 * hit.force) * fade(highpass(out, 300.0), start=0.0005, end=0.3)
+
+
+def ball(hit: Hit) -> Signal:
+    """A hollow rubber ball: the shell's thump, the air inside that sings for a moment, and the floor."""
+    random = hit.random
+    size = hit.character.size
+    force = 0.25 + 0.75 * hit.force
+    length = samples(0.45)
+    time = seconds(length)
+    low = 130.0 * 3.2 ** (2 * (0.5 - size)) * random.uniform(0.97, 1.03)
+    thump = np.sin(2 * np.pi * np.cumsum(low * (1 + 0.25 * np.exp(-time / 0.008))) / RATE) * decay(
+        length, 0.028 + 0.03 * size
+    )
+    hollow = np.sin(2 * np.pi * min(5.3 * low, 9000.0) * time) * decay(length, 0.035)
+    out = thump + 0.10 * hollow
+    out += 0.45 * bandpass(burst(length, random, 0.003), 400.0, 3500.0 + 2500.0 * (1 - size), order=1)
+    floor = body(MATERIALS[hit.character.surface or "wood"], 0.75, hit.detail, hit.nature(), most=24)
+    tone = strike(floor, floor.struck_at(*random.uniform(0.1, 0.45, 2)), contact(0.35, force, size), longest=0.4)
+    add(out, 0.35 * tone / np.sqrt(floor.frequency.size), 0)
+    rise = samples(0.001)
+    out[:rise] *= np.linspace(0, 1, rise)
+    return force * tilt(fade(out, end=0.05), hit.character.brightness)
+
+
+def punch(hit: Hit) -> Signal:
+    """Fist on body, as films have it: a slap over a heavy thump, a little cloth."""
+    random = hit.random
+    force = 0.35 + 0.65 * hit.force
+    length = samples(0.4)
+    time = seconds(length)
+    glide = (62.0 + 70.0 * np.exp(-time / 0.02)) * 1.4 ** (0.5 - hit.character.weight)
+    thump = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, 0.055)
+    smack = bandpass(burst(length, random, 0.007), 700.0, 4200.0, order=1) + 0.8 * bandpass(
+        burst(length, random, 0.018), 180.0, 900.0, order=1
+    )
+    rub = highpass(burst(length, random, 0.05), 2500.0, order=1) * (1 - decay(length, 0.02))
+    out = np.tanh(1.3 * (thump + force * smack + 0.05 * rub))
+    return force * tilt(fade(out, end=0.08), hit.character.brightness)
+
+
+def coin(hit: Hit) -> Signal:
+    """A small disc that rings, bounces ever sooner and spins out."""
+    random = hit.random
+    disc = body(MATERIALS["metal"], 0.02 + 0.12 * hit.character.size, hit.detail, hit.nature(), most=24)
+    out = np.zeros(samples(1.9))
+    at, gap, level = 0.0, random.uniform(0.16, 0.24), 1.0
+    for _ in range(12):
+        blow = strike(disc, disc.struck_at(*random.uniform(0.05, 0.45, 2)), contact(0.95, 0.6, 0.05), longest=0.8)
+        add(out, level * blow / np.sqrt(disc.frequency.size), samples(at) if at else 0)
+        at += gap
+        gap *= random.uniform(0.58, 0.7)
+        level *= random.uniform(0.55, 0.7)
+    return (0.3 + 0.7 * hit.force) * tilt(fade(out, end=0.2), hit.character.brightness)
+
+
+def glass_break(hit: Hit) -> Signal:
+    """The pane cracks, and its pieces fall and ring: large ones first, splinters after."""
+    random = hit.random
+    size = hit.character.size
+    force = 0.4 + 0.6 * hit.force
+    length = samples(1.3 + 0.7 * size)
+    out = np.zeros(length)
+    pane = body(MATERIALS["glass"], 0.45 + 0.3 * size, hit.detail, hit.nature())
+    blow = strike(pane, pane.struck_at(*random.uniform(0.1, 0.4, 2)), contact(0.97, force, 0.3), longest=0.5)
+    add(out, force * blow / np.sqrt(pane.frequency.size), 0)
+    crack = bandpass(burst(samples(0.12), random, 0.014), 1800.0, 15_000.0, order=1)
+    add(out, 0.9 * force * crack, 0)
+    time = seconds(length)
+    falling = (
+        np.exp(-time / 0.05)
+        + 0.9 * np.exp(-0.5 * ((time - 0.34) / 0.13) ** 2) * (1 + size)
+        + 0.25 * np.exp(-time / 0.5)
+    )
+    most = int(420 * (0.5 + size))
+    at = arrivals(most, falling, length, random)
+    frequency = np.exp(random.uniform(np.log(2200.0), np.log(15_000.0), most))
+    tau = 0.012 * np.exp(0.6 * random.standard_normal(most)) * (4000.0 / frequency) ** 0.6
+    amplitude = 0.09 * np.minimum(heavy_tailed(most, random, 1.0), 8.0) * np.exp(-at / RATE / 0.6)
+    kept = hit.detail.of(most, least=12)
+    loud = np.sqrt(most / kept)
+    out += force * scatter(at[:kept], frequency[:kept], np.minimum(tau[:kept], 0.05), loud * amplitude[:kept], length)
+    thud = lowpass(burst(length, random, 0.01), 900.0, order=1)
+    return tilt(fade(out + 0.25 * force * thud, end=0.3), hit.character.brightness)
