@@ -28,6 +28,8 @@ BODY_SECONDS = 60.0
 LINGER_SECONDS = 5.0
 MAX_SEED = 65_535
 
+NO_ADDRESS = "The clip must be an http(s) address, a data: URI, or a file uploaded here."
+
 Input = TypeVar("Input", bound=BaseModel)
 Text = Annotated[str, StringConstraints(max_length=4000)]
 
@@ -123,20 +125,19 @@ async def place(url: str, folder: Folder, files: Files, base: str, max_bytes: in
         return clip, None
     try:
         parts = urlsplit(url)
-        scheme, origin = parts.scheme.lower(), f"{parts.scheme}://{parts.netloc}"
     except ValueError:
-        scheme, origin, parts = "", "", urlsplit("")
-    if scheme not in {"http", "https"} or not parts.netloc:
-        raise _no_clip("The clip must be an http(s) address, a data: URI, or a file uploaded here.")
+        raise _no_clip(NO_ADDRESS) from None
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise _no_clip(NO_ADDRESS)
     clip = source / safe_name(unquote(parts.path))
-    if upload_ := _own_file(files, parts.path):
+    if ours := _own_file(files, parts.path):
         try:
-            await upload_.ready()
-            os.link(upload_.path, clip)
+            await ours.ready()
+            os.link(ours.path, clip)
         except FileNotFoundError:
             raise _no_clip("This upload was never sent, or its time is over. Upload the clip again.") from None
         return clip, None
-    if origin == base:
+    if url.startswith(f"{base}/"):
         raise _no_clip("There is no such file here, or its time is over. Upload the clip again.")
     return clip, url
 
