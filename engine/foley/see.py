@@ -97,9 +97,8 @@ def _cadence(motion: Curve) -> float | None:
     spectrum = np.abs(np.fft.rfft(wave, 2 * len(wave))) ** 2
     alike = np.fft.irfft(spectrum)[: longest + 1] / power
     alike *= len(wave) / (len(wave) - np.arange(longest + 1))
-    peaks = [i for i in range(shortest, longest) if alike[i - 1] < alike[i] >= alike[i + 1]]
+    peaks = [i for i in range(shortest, longest) if alike[i - 1] < alike[i] >= alike[i + 1] and alike[i] > 0.3]
     if not peaks:
         return None
     best = max(alike[peaks])
-    first = next(i for i in peaks if alike[i] > 0.85 * best)
-    return CURVE_RATE / first if alike[first] > 0.3 else None
+    return CURVE_RATE / next(i for i in peaks if alike[i] > 0.85 * best)
