@@ -158,6 +158,7 @@ class RequestQueue:
         while True:
             worker = await self._hire()
             self._workers.add(worker)
+            log.info("worker model=%s ready", worker.model)
             worker.exited.add_done_callback(lambda _: self._arrival.set())
             try:
                 while request := await self._next(worker):
