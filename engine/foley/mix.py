@@ -22,7 +22,7 @@ LOUDNESS = -23.0
 CEILING = -1.0
 """dBFS, true peak."""
 
-_MOST_LIMITING = 9.0  # dB; sparse clicks are left quieter rather than squashed further
+_MOST_LIMITING = 12.0  # dB; sparse clicks are left quieter rather than squashed further
 _UNDER = {"event": 0.0, "motion": -5.0, "ambient": -12.0}
 _BLOCK = 0.4  # s; the loudness meter's
 

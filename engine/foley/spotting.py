@@ -201,6 +201,7 @@ def _rhythm(layer: Layer, duration: float) -> list[Event]:
         pace = "sparse"
     gap = {
         "once": math.inf,
+        "rare": 6.5 * 3.0 ** (0.5 - speed),
         "sparse": 2.3 * 3.0 ** (0.5 - speed),
         "steady": 0.75 * 4.0 ** (0.5 - speed),
         # Walking 1.4 to 2.1 steps a second, running to 3.1.
@@ -210,7 +211,7 @@ def _rhythm(layer: Layer, duration: float) -> list[Event]:
     if layer.count and layer.count > 1 and pace == "sparse":
         gap = min(gap, 1.2, 0.8 * duration / layer.count)
     loose = (
-        {"sparse": 0.25, "steady": 0.04, "steps": 0.025, "rapid": 0.3}.get(pace, 0.0)
+        {"rare": 0.2, "sparse": 0.25, "steady": 0.04, "steps": 0.025, "rapid": 0.3}.get(pace, 0.0)
         * 2
         * (1 - layer.character.regularity)
     )

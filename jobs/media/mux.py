@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -132,7 +133,11 @@ def _options(wrapping: Wrapping, stream: VideoStream) -> dict[str, str]:
 def _picture(
     source: InputContainer, stream: VideoStream, output: OutputContainer, shift: float, *, keep_tag: bool
 ) -> Iterator[Packet[VideoStream]]:
+    packets = picture_packets(source, stream)
+    first = next(packets)
     copy = output.add_stream_from_template(stream, opaque=True)
+    if first.duration and stream.average_rate:  # Matroska tells the length of a frame once, for all of them
+        copy.codec_context.framerate = stream.average_rate
     if keep_tag:
         copy.codec_context.codec_tag = stream.codec_context.codec_tag  # QuickTime plays hvc1, not hev1
     if stream.sample_aspect_ratio:  # the container's, where it differs from the codec's
@@ -140,10 +145,10 @@ def _picture(
     if stream.metadata.get("alpha_mode"):
         copy.metadata["alpha_mode"] = stream.metadata["alpha_mode"]
     assert stream.time_base is not None
-    return _moved(picture_packets(source, stream), copy, round(shift / stream.time_base))
+    return _moved(chain((first,), packets), copy, round(shift / stream.time_base))
 
 
-def _moved(packets: Iterator[Packet[VideoStream]], copy: VideoStream, ticks: int) -> Iterator[Packet[VideoStream]]:
+def _moved(packets: Iterable[Packet[VideoStream]], copy: VideoStream, ticks: int) -> Iterator[Packet[VideoStream]]:
     for packet in packets:
         if packet.pts is not None:
             packet.pts -= ticks

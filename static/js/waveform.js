@@ -7,9 +7,12 @@ import { clock, spoken } from "./times.js";
 
 const BAR = 2; // pixels
 const GAP = 1;
-const LEAST = 0.012; // of the height: silence is a thin line, not nothing
+const LEAST = 1.5; // pixels: silence is a thin line, not nothing
 
-/** Connect the `data-waveform` slider in `root` to a `LockedPlayers`. `data-peaks`: 0..1 each, over `data-seconds`. */
+/**
+ * Connect the `data-waveform` slider in `root` to a `LockedPlayers`. `data-peaks` are the lowest and highest sample
+ * (-1..1) of equal stretches, in turn, together `data-seconds` long.
+ */
 export function connectWaveform(root, player) {
   const slider = root.querySelector("[data-waveform]");
   const bubble = root.querySelector("[data-bubble]");
@@ -77,16 +80,19 @@ export function connectWaveform(root, player) {
   return { hover, leave: () => (bubble.hidden = true) };
 }
 
-/** Mirrored bars of `peaks` over `width` x `height` pixels, as the `d` of an SVG path. */
+/** Bars from the lowest to the highest sample, over `width` x `height` pixels, as the `d` of an SVG path. */
 export function bars(peaks, width, height) {
+  const stretches = peaks.length / 2;
   const count = Math.floor(width / (BAR + GAP));
   let path = "";
   for (let bar = 0; bar < count; bar += 1) {
-    const from = Math.floor((bar * peaks.length) / count);
-    const to = Math.max(Math.floor(((bar + 1) * peaks.length) / count), from + 1);
-    const peak = Math.min(Math.max(LEAST, ...peaks.slice(from, to)), 1);
-    const size = peak * (height - 2);
-    path += `M${bar * (BAR + GAP)} ${((height - size) / 2).toFixed(1)}h${BAR}v${size.toFixed(1)}h-${BAR}z`;
+    const from = Math.floor((bar * stretches) / count);
+    const to = Math.max(Math.floor(((bar + 1) * stretches) / count), from + 1);
+    const samples = peaks.slice(2 * from, 2 * to);
+    const y = (sample) => ((1 - sample) * height) / 2;
+    const top = Math.min(y(Math.max(0, ...samples)), (height - LEAST) / 2);
+    const bottom = Math.max(y(Math.min(0, ...samples)), (height + LEAST) / 2);
+    path += `M${bar * (BAR + GAP)} ${top.toFixed(1)}h${BAR}V${bottom.toFixed(1)}h-${BAR}z`;
   }
   return path;
 }

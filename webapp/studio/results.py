@@ -34,7 +34,7 @@ def generation(request: TeamRequest, generation_id: str) -> HttpResponse:
 
 @require_safe
 def live(request: TeamRequest, generation_id: str) -> HttpResponse:
-    """`GET /g/<id>/live/`: the part of the page that changes, as it is now; 304 while nothing has (RFC 9110, 13.1.2)."""
+    """`GET /g/<id>/live/`: the part of the page that changes, as it is now; 304 while it hasn't (RFC 9110, 13.1.2)."""
     generation = generation_of(request, generation_id)
     stamp = version(generation)
     unchanged = get_conditional_response(request, etag=stamp)
@@ -123,7 +123,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Page:
-    """What the templates show beyond the rows themselves. Times are seconds."""
+    """What the templates show beyond the rows themselves.
+
+    Times are seconds; `peaks` are the pairs of `jobs.media.waveform`, one after the other.
+    """
 
     phase: str
     version: str
@@ -150,13 +153,14 @@ class Page:
         finished, succeeded = generation.is_finished, generation.status == Status.SUCCEEDED
         original = _original(clip) if clip else None
         awaits_preview = succeeded and original is not None and original.url is None
+        live_url = reverse("generation-live", args=[generation.public_id])
         begun, now = generation.created_at, generation.finished_at or timezone.now()
         return cls(
             phase="finished" if finished else generation.status,
             version=version(generation),
             title=title(generation),
             announcement=announcement(generation),
-            live_url=None if finished and not awaits_preview else reverse("generation-live", args=[generation.public_id]),
+            live_url=live_url if awaits_preview or not finished else None,
             elapsed=(now - begun).total_seconds(),
             steps=_steps(generation),
             timings=_timings(generation.timings),
@@ -167,7 +171,7 @@ class Page:
             frame_rate=clip.fps if clip else AUDIO_STEPS_PER_SECOND,
             width=clip.width if clip else 0,
             height=clip.height if clip else 0,
-            peaks=",".join(f"{peak:.3f}" for peak in generation.peaks),
+            peaks=",".join(f"{low:g},{high:g}" for low, high in generation.peaks),
             marks=_marks(generation.events),
             understanding=Understanding.of(generation.understood) if generation.understood else None,
         )

@@ -22,34 +22,39 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class Unknown:
+    """Words that mean nothing to the engine, and what to ask for instead."""
+
+    words: str
+    suggestions: list[str]
+
+
+@dataclass(frozen=True)
 class Understanding:
     summary: str
     layers: list[Layer]
     room: str
     excluded: list[str]
-    unknown: list[str]
-    suggestions: list[str]
+    unknown: list[Unknown]
     notes: list[str]
 
     @classmethod
     def of(cls, said: dict[str, Any]) -> Understanding:
-        layers = said.get("layers")
+        layers, suggestions = said.get("layers"), said.get("suggestions")
+        instead = suggestions if isinstance(suggestions, dict) else {}
         return cls(
             summary=_text(said.get("summary")),
             layers=[_layer(layer) for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else [],
             room=_text(said.get("room")),
             excluded=_texts(said.get("excluded")),
-            unknown=_texts(said.get("unknown")),
-            suggestions=_texts(said.get("suggestions")),
+            unknown=[Unknown(words, _texts(instead.get(words))) for words in _texts(said.get("unknown"))],
             notes=_texts(said.get("notes")),
         )
 
 
 def _layer(layer: dict[str, Any]) -> Layer:
     sound = " · ".join(filter(None, (_text(layer.get("family")), _text(layer.get("material")))))
-    return Layer(
-        words=" ".join(_texts(layer.get("words"))), sound=sound, when=ROLES.get(_text(layer.get("role")), "")
-    )
+    return Layer(words=" ".join(_texts(layer.get("words"))), sound=sound, when=ROLES.get(_text(layer.get("role")), ""))
 
 
 def _text(value: object) -> str:
@@ -57,9 +62,5 @@ def _text(value: object) -> str:
 
 
 def _texts(value: object) -> list[str]:
-    """A text, a list of texts, or texts grouped under a name, as one flat list."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        return [text for part in value for text in _texts(part)]
-    return [_text(value)] if _text(value) else []
+    """A text or a list of texts, as a list."""
+    return [text for part in (value if isinstance(value, list) else [value]) if (text := _text(part))]

@@ -24,22 +24,31 @@ _HAND = np.array([
     (10.9, 0.12, 0.09), (13.1, 0.1, 0.07),
 ])  # fmt: skip
 
+_MOST = 40
+
+
+def _with_overtones(table: Signal) -> Signal:
+    """The named partials, and above them the many short ones that make the clang of the clapper."""
+    n = np.arange(1, _MOST - len(table) + 1)
+    last = table[-1]
+    return np.concatenate([table, np.stack([last[0] + 0.9 * n, last[1] * 0.93**n, last[2] * 0.95**n], axis=1)])
+
 
 def bell(hit: Hit) -> Signal:
     """Large ones are church bells, small ones hand bells and chimes."""
     character = hit.character
     size = character.size
-    table = _CHURCH if size > 0.35 else _HAND
+    table = _with_overtones(_CHURCH if size > 0.35 else _HAND)
     table = table[: hit.detail.of(len(table), least=4)]
     nature = hit.nature()
     prime = 520.0 * 4.5 ** (1.0 - 2.0 * size) * nature.uniform(0.94, 1.06)
     # The hum of a great bell is heard for a minute, a doorbell for two seconds; ten seconds are kept.
     lasting = 1.0 * 5.0 ** (1.2 * size) * (0.8 if character.material in ("", "metal") else 0.3)
     force = 0.1 + 0.9 * hit.force
-    warp = 1 + 0.006 * nature.standard_normal(16)[: len(table)]
-    split = 0.0012 * nature.uniform(0.3, 1.6, 16)[: len(table)]
+    warp = 1 + 0.006 * nature.standard_normal(_MOST)[: len(table)]
+    split = 0.0012 * nature.uniform(0.3, 1.6, _MOST)[: len(table)]
     level = table[:, 1] * table[:, 0] ** (0.55 * (force - 0.75)) * np.exp(0.22 * hit.random.standard_normal(len(table)))
-    pair = nature.uniform(0.25, 0.8, 16)[: len(table)] * np.exp(0.2 * hit.random.standard_normal(len(table)))
+    pair = nature.uniform(0.15, 0.5, _MOST)[: len(table)] * np.exp(0.2 * hit.random.standard_normal(len(table)))
     frequency = prime * table[:, 0] * warp
     frequency = np.concatenate([frequency, frequency * (1 + split)])
     tau = np.tile(0.55 * lasting * table[:, 2], 2)

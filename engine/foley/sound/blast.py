@@ -47,7 +47,7 @@ def explosion(hit: Hit) -> Signal:
     boom_hz = 46.0 * 1.8 ** (0.5 - size)
     glide = boom_hz * (0.75 + 0.9 * np.exp(-seconds(length) / 0.06))
     boom = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, 0.22 + 0.25 * size)
-    out += 0.75 * boom
+    out += 0.5 * boom
     taus = lasting * np.array([0.34, 0.32, 0.27, 0.20, 0.13, 0.08, 0.05, 0.035])
     levels = np.array([0.9, 1.4, 1.3, 1.0, 0.75, 0.55 * near + 0.1, 0.5 * near, 0.4 * near**2])
     roll = _roll(length, taus, levels, random, 1.0)
@@ -84,7 +84,7 @@ def gunshot(hit: Hit) -> Signal:
     snap = burst_of(random, length, 0.006 + 0.008 * big)
     out += 0.8 * bandpass(snap, 250.0, 11_000.0, order=1)
     body_hz = 125.0 * 1.7 ** (0.5 - big)
-    out += 0.8 * np.sin(2 * np.pi * body_hz * seconds(length)) * decay(length, 0.022 + 0.03 * big)
+    out += 0.3 * np.sin(2 * np.pi * body_hz * seconds(length)) * decay(length, 0.022 + 0.03 * big)
     out = np.tanh(1.6 * out)
     taus = np.array([0.20, 0.22, 0.22, 0.18, 0.14, 0.10, 0.06, 0.035])
     levels = 0.16 * np.array([0.4, 0.8, 1.1, 1.2, 1.0, 0.8, 0.5, 0.25])
@@ -114,7 +114,7 @@ def thunder(hit: Hit) -> Signal:
     for index in kept:
         wave = shock(0.008 + 0.004 * at[index] / lasting + 0.012 * random.random(), samples(0.12))
         add(claps, strength[index] * random.choice([-1.0, 1.0]) * wave, samples(at[index]) if index else 0)
-    claps = lowpass(claps, 240.0 + 900.0 * near**2, order=1)
+    claps = lowpass(claps, 240.0 + 900.0 * near**2)
     taus = lasting * np.array([0.40, 0.38, 0.33, 0.25, 0.16, 0.09, 0.05, 0.03])
     levels = np.array([0.8, 1.3, 1.2, 0.8, 0.45, 0.3 * near, 0.25 * near**2, 0.15 * near**2])
     out = 0.5 * claps + 0.55 * _roll(length, taus, levels, random, 1.6)

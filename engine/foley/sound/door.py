@@ -24,13 +24,13 @@ def slam(hit: Hit) -> Signal:
     force = 0.45 + 0.55 * hit.force
     heavy = hit.character.weight
     out = np.zeros(samples(1.4))
-    add(out, force * _leaf(hit, force), 0)
-    length = samples(0.5)
+    add(out, 1.8 * force * _leaf(hit, force), 0)
+    length = samples(0.9)
     boom_hz = 58.0 * 1.6 ** (0.5 - heavy)
     glide = boom_hz * (1 + 0.5 * np.exp(-seconds(length) / 0.03))
     boom = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, 0.07 + 0.06 * heavy)
-    add(out, force * (0.5 + 0.6 * heavy) * boom, 0)
-    add(out, 0.9 * force * lowpass(burst(length, random, 0.012), 2600.0, order=1), 0)
+    add(out, force * (0.3 + 0.35 * heavy) * fade(boom, end=0.2), 0)
+    add(out, 1.5 * force * lowpass(burst(length, random, 0.016), 2600.0, order=1), 0)
     for after in (0.012, 0.047 * random.uniform(0.8, 1.3), 0.09 * random.uniform(0.8, 1.3)):
         add(out, force * random.uniform(0.15, 0.4) * np.exp(-after / 0.06) * _latch(hit), samples(after))
     return fade(tilt(out, hit.character.brightness), end=0.1)

@@ -60,7 +60,7 @@ def engine(bed: Bed) -> Signal:
     out = np.stack(sides, axis=1)
     if character.size > 0.7:  # diesel knock: each ignition is a hammer blow inside the block
         block = ring(
-            np.array([820.0, 1450.0, 2300.0, 3400.0]), np.full(4, 0.004), np.array([1, 0.8, 0.6, 0.3]), samples(0.03)
+            np.array([820.0, 1450.0, 2300.0, 3400.0]), np.full(4, 0.002), np.array([1, 0.8, 0.6, 0.3]), samples(0.03)
         )
         knock = dsp.oaconvolve(train, block)[: bed.length]
         out += 0.35 * (knock / max(float(np.sqrt(np.mean(knock**2))), 1e-9))[:, None]
@@ -74,8 +74,8 @@ def _pipes(bed: Bed) -> Signal:
     n = np.arange(modes)
     frequency = 343.0 / (4 * longest) * (2 * n + 1) * (1 + 0.03 * bed.random.standard_normal(14)[:modes])
     tau = 0.030 / (1 + 0.25 * n)
-    response = ring(frequency, tau, 1.0 / (1 + n) ** 0.8, samples(0.16))
-    pulse = contact(0.35 - 0.25 * bed.character.size, 0.6)
+    response = ring(frequency, tau, 1.0 / (1 + n) ** 0.45, samples(0.16))
+    pulse = contact(0.62 - 0.25 * bed.character.size, 0.6)
     return np.asarray(dsp.oaconvolve(response, pulse))
 
 

@@ -64,6 +64,7 @@ def creak(hit: Hit) -> Signal:
         0.25 * random.standard_normal(count)
     )
     strength *= 0.35 + 0.65 * np.interp(at / lasting, place, hand)
+    strength[0] = max(strength[0], 1.2)  # the joint breaks free
     length = samples(lasting)
     train = np.zeros(length)
     np.add.at(train, np.clip(at * RATE, 0, length - 1).astype(int), strength)

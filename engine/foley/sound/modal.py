@@ -129,9 +129,9 @@ def contact(hardness: float, force: float, mass: float = 0.5) -> Signal:
     """The force of two bodies meeting over time: a smooth pulse of unit area.
 
     Hertz: the contact is the shorter the stiffer the bodies, the lighter the striker and, weakly (v^-1/5), the faster
-    the blow. 0.15 ms (glass on steel) to about 9 ms (a fist on snow).
+    the blow. 0.08 ms (glass on steel) to about 6 ms (a fist on snow).
     """
-    duration = 0.010 * 0.016**hardness * (0.6 + 0.8 * mass) * (0.15 + force) ** -0.2
+    duration = 0.010 * 0.006**hardness * (0.6 + 0.8 * mass) * (0.15 + force) ** -0.2
     count = max(3, round(duration * RATE))
     pulse = np.sin(np.pi * (np.arange(count) + 0.5) / count) ** 1.5
     return pulse / pulse.sum()

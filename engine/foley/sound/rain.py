@@ -66,7 +66,7 @@ def _drops(bed: Bed, roof: Roof, bubbling: float, course: Signal) -> Signal:
     at = arrivals(most, course, bed.length, random)
     frequency = np.exp(random.uniform(np.log(roof.low), np.log(roof.high), most))
     tau = roof.tau * np.exp(0.45 * random.standard_normal(most))
-    amplitude = heavy_tailed(most, random, 0.9) * random.choice([-1.0, 1.0], most)
+    amplitude = heavy_tailed(most, random, 0.7) * random.choice([-1.0, 1.0], most)
     wet = random.random(most) < bubbling
     rise = random.uniform(0.0, 0.2, most)
     kept = bed.detail.of(most, least=8)

@@ -1,0 +1,23 @@
+// The studio: a clip, words and numbers, until they are sent.
+
+import { connectClipSources } from "./clip-sources.js";
+import { connectCopying } from "./copy.js";
+import { limitDuration } from "./duration-limit.js";
+import { connectIdeas } from "./prompt-ideas.js";
+import { connectSliders } from "./sliders.js";
+import { submitOnce } from "./submit-once.js";
+
+const form = document.querySelector("[data-studio]");
+const prompt = form.elements.prompt;
+const limit = limitDuration(form);
+
+connectCopying(form);
+connectSliders(form);
+connectIdeas(form.querySelector("[data-ideas]"), prompt);
+connectClipSources(form, {
+  busy: submitOnce(form),
+  chosen(clip, proposal) {
+    limit(clip);
+    if (proposal && !prompt.value.trim()) prompt.value = proposal;
+  },
+});

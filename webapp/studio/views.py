@@ -1,0 +1,127 @@
+"""The studio, where sound is asked for, and the history of what was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.paginator import InvalidPage, Paginator
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from jobs import intake
+from jobs.media.errors import MediaError
+from jobs.media.sample import SAMPLE_PROMPT
+from jobs.models import Clip, Generation
+from webapp.accounts.access import TeamRequest, clip_of, generation_of, may_create
+from webapp.studio.clips import facts, recent
+from webapp.studio.forms import UNKNOWN_CLIP, GenerationForm, initial_of
+
+GENERATIONS_PER_PAGE = 24
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def studio(request: TeamRequest) -> HttpResponse:
+    """`GET /`, with `?from=gen_…` to start from an earlier generation; `POST /` asks for sound."""
+    if request.method == "POST":
+        return choose(request) if "choose" in request.POST else ask(request)
+    earlier = request.GET.get("from")
+    initial = initial_of(generation_of(request, earlier)) if earlier else None
+    return _studio(request, GenerationForm(request.team, request.user, initial=initial))
+
+
+@may_create
+def ask(request: TeamRequest) -> HttpResponse:
+    """A generation, and its page; or the form again, with what has to be mended."""
+    form = GenerationForm(request.team, request.user, request.POST, request.FILES)
+    if not form.is_valid():
+        return _studio(request, form, status=422)
+    generation = intake.accept_generation(request.team, request.user, form.chosen, form.parameters())
+    return redirect("generation", generation.public_id)
+
+
+@may_create
+def choose(request: TeamRequest) -> HttpResponse:
+    """The form as it was sent, with another clip: `choose` is an asset ID, `sample`, `none` or `entered`.
+
+    What the studio's scripts do without leaving the page.
+    """
+    entered: dict[str, Any] = request.POST.dict()
+    choice = entered["choose"]
+    refusal = ""
+    if choice == "sample":
+        try:
+            entered["clip"] = intake.accept_sample(request.team, request.user).public_id
+            entered["prompt"] = entered.get("prompt") or SAMPLE_PROMPT
+        except MediaError as error:
+            refusal = str(error)
+    elif choice != "entered":
+        entered["clip"] = "" if choice == "none" else choice
+    return _studio(request, GenerationForm(request.team, request.user, initial=entered), refusal)
+
+
+def _studio(request: TeamRequest, form: GenerationForm, refusal: str = "", status: int = 200) -> HttpResponse:
+    clip_id = form["clip"].value()
+    clip = Clip.objects.filter(team=request.team, public_id=clip_id).first() if clip_id else None
+    refusal = refusal or " ".join([*form["upload"].errors, *form["clip"].errors])
+    if clip_id and not clip:
+        refusal = refusal or UNKNOWN_CLIP
+    context = {
+        "form": form,
+        "clip": facts(clip) if clip else None,
+        "refusal": refusal,
+        "unknown_clip": UNKNOWN_CLIP,
+        "recent": recent(request.team),
+        "max_bytes": settings.MAX_UPLOAD_BYTES,
+        "max_megabytes": settings.MAX_UPLOAD_BYTES // (1024 * 1024),
+        "max_minutes": settings.MAX_CLIP_SECONDS // 60,
+    }
+    return render(request, "studio/studio.html", context, status=status)
+
+
+@require_POST
+@may_create
+def upload_clip(request: TeamRequest) -> HttpResponse:
+    """`POST /clips/` with the file as `upload`: its facts (201), or a sentence why it is refused (422)."""
+    upload = request.FILES.get("upload")
+    if upload is None:
+        return JsonResponse({"error": "No file arrived. Choose the clip again."}, status=422)
+    try:
+        clip = intake.accept_clip(request.team, request.user, upload, upload.name or "")
+    except MediaError as refusal:
+        return JsonResponse({"error": str(refusal)}, status=422)
+    return JsonResponse(facts(clip), status=201)
+
+
+@require_POST
+@may_create
+def sample_clip(request: TeamRequest) -> HttpResponse:
+    """`POST /clips/sample/`: makes the sample clip; its facts, with a `prompt` that suits it."""
+    try:
+        clip = intake.accept_sample(request.team, request.user)
+    except MediaError as refusal:
+        return JsonResponse({"error": str(refusal)}, status=422)
+    return JsonResponse({**facts(clip), "prompt": SAMPLE_PROMPT}, status=201)
+
+
+@require_safe
+def clip_facts(request: TeamRequest, clip_id: str) -> HttpResponse:
+    """`GET /clips/<id>/`; the studio asks again until `playable_url` is there."""
+    return JsonResponse(facts(clip_of(request, clip_id)))
+
+
+@require_safe
+def history(request: TeamRequest) -> HttpResponse:
+    """`GET /history/?page=2`: the team's generations, newest first."""
+    generations = (
+        Generation.objects.filter(team=request.team)
+        .select_related("clip", "created_by")
+        .defer("peaks", "events", "understood", "remote", "timings")  # large, and not shown here
+        .order_by("-created_at", "-id")
+    )
+    try:
+        page = Paginator(generations, GENERATIONS_PER_PAGE).page(request.GET.get("page", 1))
+    except InvalidPage:
+        raise Http404("There is no such page of the history.") from None
+    return render(request, "studio/history.html", {"page": page})
