@@ -1,6 +1,7 @@
 """The mix: layers balanced, placed in a room, brought to loudness and under the ceiling.
 
-Loudness is measured as ITU-R BS.1770-4 and EBU R 128 say (pyloudnorm); true peaks by four-fold oversampling (BS.1770-4 annex 2).
+Loudness is measured as ITU-R BS.1770-4 and EBU R 128 say (pyloudnorm); true peaks by four-fold oversampling (BS.1770-4
+annex 2).
 """
 
 from __future__ import annotations
@@ -100,8 +101,8 @@ def master(bus: Signal, loudness: float = LOUDNESS) -> Samples:
 
 
 def _true_envelope(bus: Signal) -> Signal:
-    """The largest true peak around each sample, both channels; only where samples come near the ceiling is it looked up."""
-    envelope = np.max(np.abs(bus), axis=1)
+    """The largest true peak around each sample, both channels; looked up only where samples come near the ceiling."""
+    envelope: Signal = np.max(np.abs(bus), axis=1)
     near = 10 ** ((CEILING - 6.0) / 20)
     loud = np.flatnonzero(envelope > near)
     if loud.size == 0:

@@ -1,8 +1,8 @@
 """The foley model: see the clip, understand the prompt, spot the sounds, synthesise and mix them.
 
 What each parameter does here: Prompt and Negative Prompt make the plan (`understand`); Duration is the length; Quality
-Steps set the partials, grains and echoes (`Detail`); Prompt Strength weighs the prompt's own level and force against what
-the picture shows (`spotting`); Focus on Subject keeps to the subject's movement (`see`); Seed makes the take.
+Steps set the partials, grains and echoes (`Detail`); Prompt Strength weighs the prompt's own level and force against
+what the picture shows (`spotting`); Focus on Subject keeps to the subject's movement (`see`); Seed makes the take.
 """
 
 from __future__ import annotations

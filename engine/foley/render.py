@@ -1,4 +1,4 @@
-"""From a cue sheet to samples: every part rendered with its own random numbers, then mixed; and the report of it all."""
+"""From a cue sheet to samples: every part rendered with its own random numbers, then mixed; and the report of it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def _events(
 
 def _bed(part: Part, seed: int, detail: Detail, seconds: float, length: int) -> Signal:
     """A layer that lasts, its level and place following its curves."""
-    assert part.activity is not None and part.gain is not None and part.pan is not None
+    assert part.activity is not None
+    assert part.gain is not None
+    assert part.pan is not None
     random = np.random.default_rng([seed, crc32(part.layer.family.name.encode())])
     points = max(2, round(seconds * CURVE_RATE) + 1)
     activity = np.interp(np.linspace(0, 1, points), np.linspace(0, 1, len(part.activity)), part.activity)
@@ -93,7 +95,7 @@ def _sides(x: float | Signal) -> tuple[float | Signal, float | Signal]:
 
 
 def _place(sheet: CueSheet) -> str:
-    """The room where none is named: that of the foremost family which has one; else a small room, for what is indoors."""
+    """The room where none is named: that of the foremost family which has one; else a small one, as indoors."""
     places = [part.layer.family.place for part in sheet.parts if part.layer.family.place]
     return places[0] if places else "room"
 

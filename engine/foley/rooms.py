@@ -1,9 +1,10 @@
 """Rooms: what walls add to a sound. Early reflections from the geometry, a late tail of velvet noise.
 
-Early part: mirror images of the source in a shoebox (Allen and Berkley, "Image method for efficiently simulating small-room
-acoustics", J. Acoust. Soc. Am. 65, 1979), each placed left or right by where its image lies. Late part: sparse random pulses of
-both signs, smoother than noise at the same density (Karjalainen and Järveläinen, "Reverberation modeling using velvet noise",
-AES 30th Conf., 2007), dying away in octave bands each at its own rate. Their density grows with Quality Steps.
+Early part: mirror images of the source in a shoebox (Allen and Berkley, "Image method for efficiently simulating
+small-room acoustics", J. Acoust. Soc. Am. 65, 1979), each placed left or right by where its image lies. Late part:
+sparse random pulses of both signs, smoother than noise at the same density (Karjalainen and Järveläinen, "Reverberation
+modeling using velvet noise", AES 30th Conf., 2007), dying away in octave bands each at its own rate. Their density
+grows with Quality Steps.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ _MOST_PULSES = 3000.0  # a second
 
 @dataclass(frozen=True)
 class Room:
-    """A space: its sides in metres, what its walls keep of a sound, how long it rings at each octave from 125 Hz to 8 kHz.
+    """A space: its sides in metres, what its walls keep of a sound, and how long it rings.
 
-    `early` and `late` are the energies of reflections and tail beside the direct sound of something near, in dB.
+    `ring` is the time in seconds of a fall by 60 dB, for each octave from 125 Hz to 8 kHz. `early` and `late` are the
+    energies of reflections and tail beside the direct sound of something near, in dB.
     """
 
     sides: tuple[float, float, float]
@@ -66,7 +68,7 @@ def impulse_response(name: str, detail: Detail) -> Signal:
 def _scaled(response: Signal, level: float) -> Signal:
     """To an energy in dB, that of one channel's mean."""
     energy = float(np.sum(response**2)) / 2
-    return response * np.sqrt(10 ** (level / 10) / max(energy, 1e-12))
+    return response * float(np.sqrt(10 ** (level / 10) / max(energy, 1e-12)))
 
 
 def _early(room: Room, detail: Detail) -> Signal:

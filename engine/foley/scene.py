@@ -19,10 +19,10 @@ CURVE_RATE = 100.0
 class Scene:
     """A clip as the foley model sees it.
 
-    All times are seconds from the first frame. The curves have `round(duration * CURVE_RATE) + 1` points.
-    `motion` is the motion energy 0..1 (1: as lively as the clip gets, 0: still), `liveliness` the absolute level of
-    motion in the whole clip 0..1 (a still clip and a wild one differ), `pan` where the motion is, 0 (left) to 1 (right).
-    `cadence` is the rate of periodic motion in Hz, None where there is none. `events` are sorted by time.
+    All times are seconds from the first frame. The curves have `round(duration * CURVE_RATE) + 1` points. `motion` is
+    the motion energy 0..1 (1: as lively as the clip gets, 0: still), `liveliness` the absolute level of motion in the
+    whole clip 0..1 (a still clip and a wild one differ), `pan` where the motion is, 0 (left) to 1 (right). `cadence` is
+    the rate of periodic motion in Hz, None where there is none. `events` are sorted by time.
     """
 
     duration: float

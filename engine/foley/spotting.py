@@ -127,7 +127,7 @@ def _shared(layers: list[Layer], events: tuple[Event, ...]) -> list[list[Event]]
 
 
 def _by_heft(layers: list[Layer], events: list[Event]) -> list[list[Event]]:
-    """Split events among layers that sound at the same time: few and strong for what happens once, the rest by weight."""
+    """Split events among layers that sound at one time: few and strong for what happens once, the rest by weight."""
     if len(layers) <= 1 or not events:
         return [list(events) for _ in layers]
     ranked = sorted(events, key=lambda event: (event.strength * (0.2 + event.size), -event.time))

@@ -94,8 +94,9 @@ class Layer:
 class Plan:
     """What to make of a prompt and a negative prompt.
 
-    `excluded` are the names of the families that must not sound, `refused` the layers they cost; `honoured` the words of the negative prompt that were
-    obeyed, for the person; `unknown` the words not understood and `suggestions` what to ask for instead.
+    `excluded` are the names of the families that must not sound, `refused` the layers they cost; `honoured` the words
+    of the negative prompt that were obeyed, for the person; `unknown` the words not understood and `suggestions` what
+    to ask for instead.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -173,8 +174,12 @@ def _entries(data: dict[str, Any]) -> Iterator[tuple[str, Meaning]]:
         for phrase, qualities in entry.get("hint_kinds", {}).items():
             yield phrase, Meaning("hint", name, tuple(qualities.items()))
     tables: tuple[tuple[Kind, str], ...] = (
-        ("material", "materials"), ("room", "rooms"), ("order", "order"), ("prominence", "prominence"), ("never", "never"),
-    )  # fmt: skip
+        ("material", "materials"),
+        ("room", "rooms"),
+        ("order", "order"),
+        ("prominence", "prominence"),
+        ("never", "never"),
+    )
     for kind, table in tables:
         for value, phrases in data[table].items():
             for phrase in phrases:
@@ -518,7 +523,7 @@ def _without_material(layer: Layer, material: str) -> Layer:
 
 def _without_quality(layer: Layer, meaning: Meaning) -> Layer:
     """Move a quality to the other side of its middle: not "loud" is soft, not "distant" is close."""
-    changes: dict[str, float] = {}
+    changes: dict[str, Any] = {}
     for name, value in meaning.qualities:
         now = getattr(layer.character, name)
         high = float(value) > 0.5

@@ -1,7 +1,8 @@
 """Bells: inharmonic partials, each a pair a little apart, which beat.
 
-Partials, their decay and the split of each into two by a bell's slight unevenness: Fletcher and Rossing, "The Physics of
-Musical Instruments", 1998, chapter 21 (church bells: hum, prime, tierce, quint, nominal, ...; handbells: twelfth first).
+Partials, their decay and the split of each into two by a bell's slight unevenness: Fletcher and Rossing, "The Physics
+of Musical Instruments", 1998, chapter 21 (church bells: hum, prime, tierce, quint, nominal, ...; handbells: twelfth
+first).
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from engine.foley.sound.noise import burst
 
 # Over the prime: (ratio, level, ringing time beside the prime's).
 _CHURCH = np.array([
-    (0.5, 0.45, 3.0), (1.0, 1.0, 1.0), (1.2, 0.9, 0.85), (1.5, 0.45, 0.5), (2.0, 1.0, 0.6), (2.5, 0.35, 0.32), (2.62, 0.35, 0.3),
-    (3.0, 0.55, 0.28), (4.0, 0.5, 0.2), (5.33, 0.38, 0.13), (6.66, 0.3, 0.09), (8.1, 0.25, 0.07), (9.7, 0.2, 0.05),
-    (11.4, 0.16, 0.04), (13.2, 0.12, 0.03), (15.0, 0.10, 0.025),
+    (0.5, 0.45, 3.0), (1.0, 1.0, 1.0), (1.2, 0.9, 0.85), (1.5, 0.45, 0.5), (2.0, 1.0, 0.6), (2.5, 0.35, 0.32),
+    (2.62, 0.35, 0.3), (3.0, 0.55, 0.28), (4.0, 0.5, 0.2), (5.33, 0.38, 0.13), (6.66, 0.3, 0.09), (8.1, 0.25, 0.07),
+    (9.7, 0.2, 0.05), (11.4, 0.16, 0.04), (13.2, 0.12, 0.03), (15.0, 0.10, 0.025),
 ])  # fmt: skip
 _HAND = np.array([
-    (1.0, 1.0, 1.0), (2.0, 0.10, 0.5), (3.0, 0.75, 0.45), (3.9, 0.22, 0.3), (5.4, 0.35, 0.25), (7.1, 0.22, 0.18), (8.9, 0.16, 0.12),
-    (10.9, 0.12, 0.09), (13.1, 0.1, 0.07),
+    (1.0, 1.0, 1.0), (2.0, 0.10, 0.5), (3.0, 0.75, 0.45), (3.9, 0.22, 0.3), (5.4, 0.35, 0.25), (7.1, 0.22, 0.18),
+    (8.9, 0.16, 0.12), (10.9, 0.12, 0.09), (13.1, 0.1, 0.07),
 ])  # fmt: skip
 
 _MOST = 40

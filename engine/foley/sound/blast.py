@@ -1,8 +1,8 @@
 """Explosions, gunshots, thunder: a shock, then air and ground that roll on.
 
-The shock is a Friedlander wave, p(t) = (1 - t/T) exp(-t/T): up at once, down through zero after T (Kinney and Graham, "Explosive
-Shocks in Air", 1985). Thunder arrives from a channel kilometres long, near parts first: many such waves, ever duller
-(Few, "Power spectrum of thunder", J. Geophys. Res. 74, 1969).
+The shock is a Friedlander wave, p(t) = (1 - t/T) exp(-t/T): up at once, down through zero after T (Kinney and Graham,
+"Explosive Shocks in Air", 1985). Thunder arrives from a channel kilometres long, near parts first: many such waves,
+ever duller (Few, "Power spectrum of thunder", J. Geophys. Res. 74, 1969).
 """
 
 from __future__ import annotations

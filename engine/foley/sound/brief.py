@@ -97,7 +97,7 @@ class Bed:
 
 
 Strike = Callable[[Hit], Signal]
-"""One event as mono samples of shape (n,), its onset at the first sample. Louder is harder; 1.0 is a firm one's peak."""
+"""One event as mono samples of shape (n,), its onset at the first. Louder is harder; 1.0 is a firm one's peak."""
 
 Texture = Callable[[Bed], Signal]
 """A bed as stereo samples of shape (bed.length, 2)."""

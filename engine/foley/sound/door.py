@@ -43,7 +43,7 @@ def _leaf(hit: Hit, force: float) -> Signal:
         material, min(0.98, 0.62 + 0.3 * hit.character.size + 0.1 * hit.character.weight), hit.detail, hit.nature()
     )
     tone = strike(plate, plate.struck_at(0.06, hit.random.uniform(0.2, 0.5)), contact(0.5, force, 0.9), longest=1.2)
-    return tone / np.sqrt(plate.frequency.size) * 1.2
+    return 1.2 * tone / float(np.sqrt(plate.frequency.size))
 
 
 def _latch(hit: Hit) -> Signal:

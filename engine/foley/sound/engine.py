@@ -1,7 +1,7 @@
 """Engines and machinery: pulses of combustion through pipes, hum, whine and beat of machines.
 
-Farnell, "Designing Sound", 2010, chapter 45: a four-stroke fires each cylinder every other turn; no two cylinders are quite alike
-and no two firings, which gives the half orders and the roughness that make an engine sound alive.
+Farnell, "Designing Sound", 2010, chapter 45: a four-stroke fires each cylinder every other turn; no two cylinders are
+quite alike and no two firings, which gives the half orders and the roughness that make an engine sound alive.
 """
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ def engine(bed: Bed) -> Signal:
 
 
 def _pipes(bed: Bed) -> Signal:
-    """What a combustion pulse becomes on its way out: a soft pressure pulse and the resonances of pipe, box and body."""
+    """What a combustion pulse becomes on its way out: a soft pressure pulse and the resonances of pipe and body."""
     longest = 0.9 + 1.6 * bed.character.size  # metres of pipe, closed at the valve: odd quarter waves
     modes = bed.detail.of(14, least=4)
-    n = np.arange(modes)
+    n = np.arange(modes, dtype=np.float64)
     frequency = 343.0 / (4 * longest) * (2 * n + 1) * (1 + 0.03 * bed.random.standard_normal(14)[:modes])
     tau = 0.030 / (1 + 0.25 * n)
     response = ring(frequency, tau, 1.0 / (1 + n) ** 0.45, samples(0.16))

@@ -1,8 +1,9 @@
 """Footsteps: heel, roll and toe on hard floors, and the grains of loose ones.
 
 The two-humped course of the ground's reaction over one step (heel strike, push-off) shapes what is heard: Farnell,
-"Designing Sound", MIT Press 2010, chapter 38; Turchet, "Footstep sounds synthesis", Applied Acoustics 107, 2016. Hard floors
-answer as plates to two contacts; gravel, snow and leaves as crowds of grains driven by the reaction force (Cook 1997).
+"Designing Sound", MIT Press 2010, chapter 38; Turchet, "Footstep sounds synthesis", Applied Acoustics 107, 2016. Hard
+floors answer as plates to two contacts; gravel, snow and leaves as crowds of grains driven by the reaction force (Cook
+1997).
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ _MOST_GRAINS = 900
 class Floor:
     """What a shoe meets.
 
-    `ring` is how much the floor itself sounds, `thump` the dull weight of the body, `click` the heel's edge. `grains` is
-    the loudness of loose matter: how many of them (of the most), between which frequencies (Hz), how long each (s), how
-    unequal (log-normal spread), over how long (s).
+    `ring` is how much the floor itself sounds, `thump` the dull weight of the body, `click` the heel's edge. `grains`
+    is the loudness of loose matter: how many of them (of the most), between which frequencies (Hz), how long each (s),
+    how unequal (log-normal spread), over how long (s).
     """
 
     ring: float
@@ -139,7 +140,7 @@ def _loose(hit: Hit, floor: Floor, force: float, toe_after: float, toe_share: fl
     kept = hit.detail.of(most, least=12)
     loudness = np.sqrt(0.42 * 378 / max(kept, 1)) * np.exp(-0.5 * floor.spread**2)
     grains = scatter(at[:kept], frequency[:kept], tau[:kept], amplitude[:kept], length)
-    return 0.16 * floor.grains * force**1.1 * loudness * np.sqrt(0.0012 / floor.tau) ** 0.5 * grains
+    return float(0.16 * floor.grains * force**1.1 * loudness * (0.0012 / floor.tau) ** 0.25) * grains
 
 
 def _wet(hit: Hit, force: float, toe_after: float) -> Signal:

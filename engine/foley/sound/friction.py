@@ -1,10 +1,10 @@
 """Things that rub: scraping, and the stick and slip of a hinge.
 
-Scraping: the roughness of a surface read off at the speed of the movement drives the modes of the bodies (van den Doel, Kry
-and Pai, "FoleyAutomatic", SIGGRAPH 2001). Creaking: a joint under load sticks until the force has built up, then slips at once
-(Serafin, "The Sound of Friction", Stanford 2004; Avanzini, Serafin and Rocchesso, "Interactive simulation of rigid body interaction
-with friction-induced sound generation", IEEE Trans. Speech Audio Process. 13, 2005): a train of slips whose rate wanders with the
-speed and load, ringing in the wood.
+Scraping: the roughness of a surface read off at the speed of the movement drives the modes of the bodies (van den Doel,
+Kry and Pai, "FoleyAutomatic", SIGGRAPH 2001). Creaking: a joint under load sticks until the force has built up, then
+slips at once (Serafin, "The Sound of Friction", Stanford 2004; Avanzini, Serafin and Rocchesso, "Interactive simulation
+of rigid body interaction with friction-induced sound generation", IEEE Trans. Speech Audio Process. 13, 2005): a train
+of slips whose rate wanders with the speed and load, ringing in the wood.
 """
 
 from __future__ import annotations

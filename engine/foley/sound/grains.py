@@ -25,7 +25,7 @@ def arrivals(count: int, rate: Signal, length: int, random: Generator) -> Signal
     if total[-1] <= 0:
         return np.zeros(0)
     place = np.interp(random.random(count) * total[-1], total, np.arange(total.size))
-    return place / rate.size * length
+    return np.asarray(place / rate.size * length)
 
 
 def scatter(at: Signal, frequency: Signal, tau: Signal, amplitude: Signal, length: int) -> Signal:

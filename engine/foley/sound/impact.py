@@ -50,7 +50,7 @@ def _blow(hit: Hit, material: Material, size: float, mass: float, softness: floa
     spread = np.exp(0.25 * hit.random.standard_normal(64))[: thing.frequency.size]
     tone = strike(thing, thing.struck_at(x, y) * spread, pulse)
     tone /= max(float(np.sqrt(np.sum(thing.struck_at(0.3, 0.3) ** 2))), 1.0)
-    return force**1.3 * (tone + _roughness(hit, material, size, len(tone), force))
+    return np.asarray(force**1.3 * (tone + _roughness(hit, material, size, len(tone), force)))
 
 
 def _roughness(hit: Hit, material: Material, size: float, length: int, force: float) -> Signal:

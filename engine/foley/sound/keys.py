@@ -14,7 +14,7 @@ def keystroke(hit: Hit) -> Signal:
     """A key goes down (the switch's click, the cap on its plate) and, softer, comes up again."""
     random = hit.random
     typewriter = hit.character.material == "metal"
-    wide = random.random() < 0.12  # noqa: PLR2004  # the space bar and its like are larger and lower
+    wide = random.random() < 0.12  # the space bar and its like are larger and lower
     key = random.uniform(0.8, 1.25) * (0.62 if wide else 1.0)
     force = (0.35 + 0.65 * hit.force) * random.uniform(0.75, 1.1)
     out = np.zeros(samples(0.5 if typewriter else 0.28))

@@ -1,7 +1,8 @@
 """Living things: a dog, birds, crickets, a heart, people clapping.
 
-Voices are a source and a filter: pulses of the vocal folds through the resonances of a tract whose length goes with the body (Fitch,
-"Vocal tract length and formant frequency dispersion", J. Acoust. Soc. Am. 102, 1997; barks: Riede and Fitch, J. Exp. Biol. 202, 1999).
+Voices are a source and a filter: pulses of the vocal folds through the resonances of a tract whose length goes with the
+body (Fitch, "Vocal tract length and formant frequency dispersion", J. Acoust. Soc. Am. 102, 1997; barks: Riede and
+Fitch, J. Exp. Biol. 202, 1999).
 """
 
 from __future__ import annotations
@@ -84,7 +85,10 @@ def _phrase(random: Generator, size: float) -> Signal:
 
 
 def crickets(bed: Bed) -> Signal:
-    """Chirps of three or four pulses near 4.5 kHz, each insect on its own beat (Bennet-Clark, J. Exp. Biol. 128, 1987)."""
+    """Chirps of three or four pulses near 4.5 kHz, each insect at its own pace.
+
+    Bennet-Clark, J. Exp. Biol. 128, 1987.
+    """
     most = 8
     out = np.zeros((bed.length, 2))
     for insect in range(bed.detail.of(most, least=2)):
@@ -121,7 +125,10 @@ def heartbeat(bed: Bed) -> Signal:
 
 
 def applause(bed: Bed) -> Signal:
-    """Many pairs of hands, each with its own cup and pace (Repp, "The sound of two hands clapping", J. Acoust. Soc. Am. 81, 1987)."""
+    """Many pairs of hands, each with its own cup and pace.
+
+    Repp, "The sound of two hands clapping", J. Acoust. Soc. Am. 81, 1987.
+    """
     people = int(10 + 90 * bed.character.intensity)
     claps, sides, levels = [], [], []
     random = bed.random

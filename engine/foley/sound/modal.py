@@ -1,10 +1,10 @@
 """Things that ring: bodies as sums of damped sinusoids, struck at a place with a force.
 
-After van den Doel and Pai, "The Sounds of Physical Shapes", Presence 7(4), 1998: a struck body sounds as its modes, each
-with a frequency from its shape, a decay from its material and an amplitude from where it is struck. Decay follows the
-material's loss factor, faster for higher modes: 1/tau = d0 + pi * f * loss (Klatzky, Pai and Krotkov, "Perception of
-Material from Contact Sounds", Presence 9(4), 2000). Shapes: Fletcher and Rossing, "The Physics of Musical Instruments",
-1998, chapters 2 and 3.
+After van den Doel and Pai, "The Sounds of Physical Shapes", Presence 7(4), 1998: a struck body sounds as its modes,
+each with a frequency from its shape, a decay from its material and an amplitude from where it is struck. Decay follows
+the material's loss factor, faster for higher modes: 1/tau = d0 + pi * f * loss (Klatzky, Pai and Krotkov, "Perception
+of Material from Contact Sounds", Presence 9(4), 2000). Shapes: Fletcher and Rossing, "The Physics of Musical
+Instruments", 1998, chapters 2 and 3.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ Shape = Literal["plate", "bar", "shell", "membrane"]
 class Material:
     """A substance as a sounding body of middling size.
 
-    `pitch` is its lowest mode in Hz, `damping` the decay rate in 1/s that all its modes share (air, support), `loss` its
-    internal loss factor, `hardness` 0..1 sets how short a contact with it is, `grit` how rough its surface is.
+    `pitch` is its lowest mode in Hz, `damping` the decay rate in 1/s that all its modes share (air, support), `loss`
+    its internal loss factor, `hardness` 0..1 sets how short a contact with it is, `grit` how rough its surface is.
     """
 
     pitch: float
@@ -72,7 +72,8 @@ class Body:
 
     def struck_at(self, x: float, y: float) -> Signal:
         """How strongly each mode answers to a stroke at a place, 0..1 across the body each way."""
-        return np.abs(np.sin(np.pi * self.numbers[:, 0] * x) * np.sin(np.pi * self.numbers[:, 1] * y)) + 0.04
+        along, across = np.sin(np.pi * self.numbers * (x, y)).T
+        return np.asarray(np.abs(along * across) + 0.04)
 
 
 def body(material: Material, size: float, detail: Detail, random: Generator, most: int = MOST_MODES) -> Body:
@@ -94,21 +95,18 @@ def body(material: Material, size: float, detail: Detail, random: Generator, mos
 def _shape(shape: Shape, aspect: float) -> tuple[Signal, Signal]:
     """Mode frequencies over the lowest, ascending, and mode numbers (n, 2), for MOST_MODES modes of a shape."""
     if shape == "bar":  # free bar: (2n + 1)^2 after the first; a stone is thick, so its high modes lie closer
-        n = np.arange(1, MOST_MODES + 1)
+        n = np.arange(1.0, MOST_MODES + 1)
         ratios = ((2.0 * n + 1.0) / 3.0011) ** 1.6
-        return ratios, np.stack([n, np.full(n.size, 0.5)], axis=1).astype(float)
+        return ratios, np.stack([n, np.full(n.size, 0.5)], axis=1)
     if shape == "shell":  # rim modes of a glass: about n^2 (French, "In Vino Veritas", Am. J. Phys. 51, 1983)
-        n = np.repeat(np.arange(2, MOST_MODES // 2 + 2), 2)  # each in two, a little apart: no glass is quite round
+        n = np.repeat(np.arange(2.0, MOST_MODES // 2 + 2), 2)  # each in two, a little apart: no glass is quite round
         ratios = (n / 2.0) ** 1.72 * np.where(np.arange(n.size) % 2, 1.013, 1.0)
-        return ratios, np.stack([n, np.full(n.size, 0.5)], axis=1).astype(float)
-    m, n = np.meshgrid(np.arange(1, 25), np.arange(1, 25))
-    if shape == "membrane":
-        square = np.sqrt(m**2 + (n / aspect) ** 2)
-    else:
-        square = m**2 + (n / aspect) ** 2
-    order = np.argsort(square, axis=None, kind="stable")[:MOST_MODES]
-    ratios = square.ravel()[order] / square.ravel()[order[0]]
-    return ratios, np.stack([m.ravel()[order], n.ravel()[order]], axis=1).astype(float)
+        return ratios, np.stack([n, np.full(n.size, 0.5)], axis=1)
+    numbers = np.mgrid[1.0:25.0, 1.0:25.0].reshape(2, -1).T
+    square = numbers[:, 0] ** 2 + (numbers[:, 1] / aspect) ** 2
+    order = np.argsort(square, kind="stable")[:MOST_MODES]
+    ratios = (square[order] / square[order[0]]) ** (0.5 if shape == "membrane" else 1.0)
+    return ratios, numbers[order]
 
 
 def ring(frequency: Signal, tau: Signal, amplitude: Signal, length: int, phase: Signal | float = 0.0) -> Signal:
@@ -134,7 +132,7 @@ def contact(hardness: float, force: float, mass: float = 0.5) -> Signal:
     duration = 0.010 * 0.006**hardness * (0.6 + 0.8 * mass) * (0.15 + force) ** -0.2
     count = max(3, round(duration * RATE))
     pulse = np.sin(np.pi * (np.arange(count) + 0.5) / count) ** 1.5
-    return pulse / pulse.sum()
+    return np.asarray(pulse / pulse.sum())
 
 
 def strike(

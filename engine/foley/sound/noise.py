@@ -55,7 +55,7 @@ def wander(points: int, hertz: float, rate: float, random: Generator) -> Signal:
     index = place.astype(int)
     part = place - index
     ease = 0.5 - 0.5 * np.cos(np.pi * part)
-    return 1.15 * (knots[index] * (1 - ease) + knots[index + 1] * ease)
+    return np.asarray(1.15 * (knots[index] * (1 - ease) + knots[index + 1] * ease))
 
 
 def burst(length: int, random: Generator, tau: float) -> Signal:
@@ -80,5 +80,4 @@ def whistle(frequency: Signal, width: float, length: int, random: Generator) -> 
     ease = 0.5 - 0.5 * np.cos(np.pi * (place - index))
     real, imaginary = (row[index] * (1 - ease) + row[index + 1] * ease for row in knots)
     phase = 2 * np.pi * np.cumsum(np.minimum(stretch(frequency, length), HIGHEST)) / RATE
-    out: Signal = 1.15 * (real * np.cos(phase) - imaginary * np.sin(phase)) / np.sqrt(1.0)
-    return out
+    return np.asarray(1.15 * (real * np.cos(phase) - imaginary * np.sin(phase)))

@@ -1,8 +1,8 @@
 """Rain: the hiss of the many drops far away, and the single ones near by on whatever they fall on.
 
-Farnell, "Designing Sound", 2010, chapter 35. A drop's tick is short and broad on hard ground, rings on sheet metal, is dull on
-leaves and cloth, and on water leaves a bubble (Pumphrey, Crum and Bjørnø, "Underwater sound produced by individual drop
-impacts and rainfall", J. Acoust. Soc. Am. 85, 1989).
+Farnell, "Designing Sound", 2010, chapter 35. A drop's tick is short and broad on hard ground, rings on sheet metal, is
+dull on leaves and cloth, and on water leaves a bubble (Pumphrey, Crum and Bjørnø, "Underwater sound produced by
+individual drop impacts and rainfall", J. Acoust. Soc. Am. 85, 1989).
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ def _drops(bed: Bed, roof: Roof, bubbling: float, course: Signal) -> Signal:
     frequency = np.exp(random.uniform(np.log(roof.low), np.log(roof.high), most))
     tau = roof.tau * np.exp(0.45 * random.standard_normal(most))
     amplitude = heavy_tailed(most, random, 0.7) * random.choice([-1.0, 1.0], most)
-    wet = random.random(most) < bubbling
+    bubble = random.random(most) < bubbling
     rise = random.uniform(0.0, 0.2, most)
     kept = bed.detail.of(most, least=8)
-    dry, wet = np.flatnonzero(~wet[:kept]), np.flatnonzero(wet[:kept])
+    dry, wet = np.flatnonzero(~bubble[:kept]), np.flatnonzero(bubble[:kept])
     out = scatter(at[dry], frequency[dry], tau[dry], amplitude[dry], bed.length)
     if wet.size:
         pitch = np.clip(0.6 * frequency[wet], 1100.0, 5000.0)
         out += 0.5 * bubbles(at[wet], pitch, amplitude[wet], rise[wet], bed.length)
-    return out * np.sqrt(most / kept) / max(float(np.sqrt(np.mean(out**2)) * np.sqrt(most / kept)), 1e-9)
+    return out / max(float(np.sqrt(np.mean(out**2))), 1e-9)

@@ -12,8 +12,8 @@ from engine.foley.sound.noise import burst
 
 # Zeros of the Bessel functions over the first: the modes of an ideal membrane (Fletcher and Rossing 1998, table 3.1).
 _MEMBRANE = np.array([
-    1.0, 1.594, 2.136, 2.296, 2.653, 2.918, 3.156, 3.501, 3.600, 3.652, 4.060, 4.154, 4.230, 4.601, 4.610, 4.832, 4.904, 5.132,
-    5.412, 5.541, 5.651, 5.977,
+    1.0, 1.594, 2.136, 2.296, 2.653, 2.918, 3.156, 3.501, 3.600, 3.652, 4.060, 4.154, 4.230, 4.601, 4.610, 4.832,
+    4.904, 5.132, 5.412, 5.541, 5.651, 5.977,
 ])  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def chop(hit: Hit) -> Signal:
 def drum(hit: Hit) -> Signal:
     """A skin over a shell; very bright ones are cymbals."""
     character = hit.character
-    if character.brightness > 0.85:  # noqa: PLR2004
+    if character.brightness > 0.85:
         return _cymbal(hit)
     random = hit.random
     force = 0.25 + 0.75 * hit.force

@@ -1,8 +1,9 @@
 """Water: streams, waves, drips, splashes, bubbles.
 
 What is heard of water is air: bubbles that ring at a pitch set by their radius (Minnaert, "On musical air-bubbles",
-Phil. Mag. 16, 1933: f = 3.26 / r, with r in metres) and rise in pitch as they near the surface (van den Doel, "Physically Based
-Models for Liquid Sounds", ACM Trans. Applied Perception 2(4), 2005). Over a crowd of them lies the hiss of broken surface.
+Phil. Mag. 16, 1933: f = 3.26 / r, with r in metres) and rise in pitch as they near the surface (van den Doel,
+"Physically Based Models for Liquid Sounds", ACM Trans. Applied Perception 2(4), 2005). Over a crowd of them lies the
+hiss of broken surface.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def bubbles(at: Signal, pitch: Signal, amplitude: Signal, rise: Signal, length: 
 
 def _pitches(count: int, low: float, high: float, random: Generator) -> Signal:
     """Many small bubbles, few large ones: radii by a power law, so pitches evenly over the logarithm, then upwards."""
-    return np.exp(np.log(low) + (np.log(high) - np.log(low)) * random.random(count) ** 0.8)
+    return np.asarray(low * (high / low) ** random.random(count) ** 0.8)
 
 
 def bubbles_rising(most: int, lasting: float, pitch: tuple[float, float], random: Generator, detail: Detail) -> Signal:
@@ -61,7 +62,7 @@ def _crowd(bed: Bed, per_second: float, low: float, high: float, course: Signal,
     amplitude = (low / tone) ** 0.75 * np.exp(0.7 * random.standard_normal(most))
     rise = np.where(random.random(most) < 0.3, random.uniform(0.1, 0.5, most), 0.0)
     kept = bed.detail.of(most, least=8)
-    return np.sqrt(most / kept) * bubbles(at[:kept], tone[:kept], amplitude[:kept], rise[:kept], bed.length)
+    return float(np.sqrt(most / kept)) * bubbles(at[:kept], tone[:kept], amplitude[:kept], rise[:kept], bed.length)
 
 
 def stream(bed: Bed) -> Signal:
@@ -81,7 +82,7 @@ def stream(bed: Bed) -> Signal:
 
 
 def waves(bed: Bed) -> Signal:
-    """Surf: each wave builds as a low roar, breaks brightly, and hisses out over the sand; about one in eight seconds."""
+    """Surf: each wave builds as a low roar, breaks brightly, and hisses out over the sand; one in about 7 seconds."""
     points = max(bed.activity.size, 2)
     time = np.linspace(0.0, bed.seconds, points)
     period = 9.0 - 4.0 * bed.character.speed

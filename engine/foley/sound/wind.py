@@ -1,7 +1,8 @@
 """Wind and what moves through air: gusts, howling gaps, whooshes.
 
-Turbulence gives a falling broadband spectrum that brightens with speed; an edge or a gap sings at f = 0.2 U / d (Strouhal;
-Farnell, "Designing Sound", 2010, chapter 41), ever louder with speed. A swung thing does the same for an instant.
+Turbulence gives a falling broadband spectrum that brightens with speed; an edge or a gap sings at f = 0.2 U / d
+(Strouhal; Farnell, "Designing Sound", 2010, chapter 41), ever louder with speed. A swung thing does the same for an
+instant.
 """
 
 from __future__ import annotations
@@ -76,6 +77,6 @@ def cloth(bed: Bed) -> Signal:
         tone = np.exp(0.35 * wander(points, 6.0, rate, bed.random))[:, None] ** np.linspace(-1, 1, centres.size)
         sides.append(paint((bed.activity * rub)[:, None] * shape * tone, centres, bed.length, bed.random))
     out = np.stack(sides, axis=1)
-    if bed.character.weight > 0.6:  # noqa: PLR2004
+    if bed.character.weight > 0.6:
         out = lowpass(out, 3500.0, order=1)
     return tilt(out, bed.character.brightness)
