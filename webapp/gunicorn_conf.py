@@ -1,7 +1,8 @@
 """How the web server runs, in every set-up: `gunicorn -c python:webapp.gunicorn_conf webapp.wsgi`.
 
-Threads, because most requests wait: for a large upload, for a player that takes its time. A sync worker would answer one
-of them at a time. WSGI, because Django then streams an upload straight to disk instead of collecting the body first.
+Threads, because most requests wait: for a large upload, for a player that takes its time. A sync worker would answer
+one of them at a time. WSGI, because Django then streams an upload straight to disk instead of collecting the body
+first.
 """
 
 import os

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.utils.cache import patch_cache_control
 from django.utils.http import content_disposition_header, http_date, parse_http_date_safe
+from django.utils.text import Truncator
 from django.views.decorators.http import require_safe
 
 from jobs.models import Clip, Generation
@@ -27,7 +29,25 @@ CONTENT_TYPES = {
     ".wav": "audio/wav",
 }
 CHUNK_BYTES = 256 * 1024
-RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
+# One range with at least one end; numbers longer than any file's length are no numbers of ours.
+RANGE = re.compile(r"bytes=(?=\d|-\d)(\d{0,18})-(\d{0,18})$")
+
+
+class Part:
+    """`length` bytes of `file` from `start`; `close`, called when the response ends or is given up, closes the file."""
+
+    def __init__(self, file: BinaryIO, start: int, length: int) -> None:
+        self.file, self.start, self.length = file, start, length
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.file.seek(self.start)
+        left = self.length
+        while left and (chunk := self.file.read(min(CHUNK_BYTES, left))):
+            left -= len(chunk)
+            yield chunk
+
+    def close(self) -> None:
+        self.file.close()
 
 
 @require_safe
@@ -35,7 +55,7 @@ def clip_file(request: TeamRequest, clip_id: str, kind: str) -> HttpResponseBase
     """`original`, `playable` (the preview where browsers can't play the original) or `poster` of a clip."""
     clip = clip_of(request, clip_id)
     files = {"original": clip.file, "playable": playable(clip), "poster": clip.poster}
-    return serve(request, files.get(kind), clip.name)
+    return serve(request, files.get(kind), Path(clip.name).stem)
 
 
 @require_safe
@@ -55,21 +75,23 @@ def playable(clip: Clip) -> FieldFile:
 
 
 def download_name(generation: Generation) -> str:
-    """What a download is called: after the clip, or after the prompt, with the seed that made it."""
-    stem = Path(generation.clip.name).stem if generation.clip else " ".join(generation.prompt.split()[:6])[:60]
-    return f"{stem} - seed {generation.seed}"
+    """What a download is called, without suffix: after the clip or the prompt, with the seed that made it."""
+    clip = generation.clip
+    subject = Path(clip.name).stem if clip else Truncator(" ".join(generation.prompt.split())).chars(60, truncate="…")
+    return f"{subject} - seed {generation.seed}"
 
 
 def serve(request: TeamRequest, stored: FieldFile | None, name: str) -> HttpResponseBase:
-    """The stored file to its team: a presigned redirect from S3, else streamed, in one range if one is asked for.
+    """The stored file to its team, called `name` and its own suffix.
 
-    Range per RFC 9110, section 14: one range, `If-Range` by date; a list of ranges is answered with the whole file.
+    From S3 that is a presigned redirect; else the file is streamed, in one range if one is asked for (RFC 9110,
+    section 14; `If-Range` by date). A list of ranges is answered with the whole file.
     """
     if not stored:
         raise Http404("There is no such file.")
     suffix = Path(str(stored.name)).suffix
     content_type = CONTENT_TYPES.get(suffix, "application/octet-stream")
-    disposition = content_disposition_header("download" in request.GET, Path(name).stem + suffix) or "inline"
+    disposition = content_disposition_header("download" in request.GET, name + suffix) or "inline"
     if not isinstance(stored.storage, FileSystemStorage):
         return HttpResponseRedirect(
             stored.storage.url(  # type: ignore[call-arg]
@@ -81,42 +103,41 @@ def serve(request: TeamRequest, stored: FieldFile | None, name: str) -> HttpResp
         file = Path(stored.path).open("rb")  # noqa: SIM115 - the response closes it
     except FileNotFoundError:
         raise Http404("This file is gone from the store.") from None
-    size = stored.size
-    modified = int(stored.storage.get_modified_time(str(stored.name)).timestamp())
+    facts = os.fstat(file.fileno())
+    size, modified = facts.st_size, int(facts.st_mtime)
     headers = {
         "Content-Type": content_type,
         "Content-Disposition": disposition,
         "Accept-Ranges": "bytes",
         "Last-Modified": http_date(modified),
-        "X-Content-Type-Options": "nosniff",
         # Whatever a file claims to be, it never runs as a page of ours.
         "Content-Security-Policy": "default-src 'none'; media-src 'self'; sandbox",
     }
     start, end, status = 0, size - 1, 200
-    wanted = RANGE.match(request.headers.get("Range", ""))
-    if wanted and wanted.group(0) != "bytes=-" and _unchanged(request, modified):
-        first, last = wanted.groups()
-        start, end = (int(first), min(int(last or size), size - 1)) if first else (max(size - int(last), 0), size - 1)
+    wanted = _wanted_range(request, size, modified)
+    if wanted:
+        start, end = wanted
         if start > end:
             file.close()
             return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
         status = 206
         headers["Content-Range"] = f"bytes {start}-{end}/{size}"
     headers["Content-Length"] = str(end - start + 1)
-    body = iter(()) if request.method == "HEAD" else _read(file, start, end - start + 1)
-    response = StreamingHttpResponse(body, status=status, headers=headers)
-    response._resource_closers.append(file.close)  # closed with the response, also when the player goes away early
+    length = 0 if request.method == "HEAD" else end - start + 1
+    response = StreamingHttpResponse(Part(file, start, length), status=status, headers=headers)
     patch_cache_control(response, private=True, max_age=3600)
     return response
 
 
-def _unchanged(request: TeamRequest, modified: int) -> bool:
+def _wanted_range(request: TeamRequest, size: int, modified: int) -> tuple[int, int] | None:
+    """The first and last byte asked for, first > last where the file has none of them; None for the whole file."""
+    match = RANGE.match(request.headers.get("Range", ""))
     condition = request.headers.get("If-Range")
-    return condition is None or parse_http_date_safe(condition) == modified
-
-
-def _read(file: BinaryIO, start: int, length: int) -> Iterator[bytes]:
-    file.seek(start)
-    while length > 0 and (chunk := file.read(min(CHUNK_BYTES, length))):
-        length -= len(chunk)
-        yield chunk
+    if match is None or (condition is not None and parse_http_date_safe(condition) != modified):
+        return None
+    first, last = match.groups()
+    if not first:
+        return max(size - int(last), 0), size - 1
+    if last and int(last) < int(first):
+        return None  # not a range at all
+    return int(first), min(int(last or size), size - 1)

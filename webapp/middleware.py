@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -38,7 +39,7 @@ class ContentSecurityPolicy:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
         media = "'self' blob:"
-        store = settings.STORAGES["default"].get("OPTIONS", {})
+        store: dict[str, Any] = settings.STORAGES["default"].get("OPTIONS", {})
         if "bucket_name" in store:
             endpoint = urlsplit(store["endpoint_url"] or "https://*.amazonaws.com")
             media += f" {endpoint.scheme}://{endpoint.netloc}"

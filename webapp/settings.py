@@ -8,6 +8,7 @@ The table in README.md lists every variable.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -128,7 +129,7 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATA_DIR / "soundstage.sqlite3",
+            "NAME": str(DATA_DIR / "soundstage.sqlite3"),
             # IMMEDIATE: a transaction that will write takes its turn at the start instead of failing half-way.
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
@@ -137,7 +138,7 @@ else:
             },
             "CONN_MAX_AGE": 60,
             # A file also under test: threads and processes share it, as they do in the running program.
-            "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
+            "TEST": {"NAME": str(DATA_DIR / "test.sqlite3")},
         }
     }
 
@@ -146,7 +147,7 @@ MEDIA_ROOT = DATA_DIR / "media"
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(environment.text("STATIC_ROOT", str(DATA_DIR / "static")))
 STATICFILES_DIRS = [ROOT / "static"]
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "webapp.static.HashedStaticFiles"},
 }

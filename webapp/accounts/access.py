@@ -22,7 +22,7 @@ P = ParamSpec("P")
 class TeamRequest(HttpRequest):
     """A signed-in person's request; `webapp.accounts.middleware.CurrentTeam` sets the rest."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     team: Team
     membership: Membership
 
@@ -34,7 +34,7 @@ def may_create(view: View[P]) -> View[P]:
     """Only for members who may upload and generate."""
 
     @wraps(view)
-    def checked(request: TeamRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def checked(request: TeamRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.membership.may_create:
             raise PermissionDenied("You can look and listen in this team; ask an admin to let you create.")
         return view(request, *args, **kwargs)
