@@ -8,6 +8,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+SECRET_LENGTH = 32
+
 
 def text(name: str, default: str = "") -> str:
     """The variable `name`, or the content of the file named by `NAME_FILE` (how containers hand over secrets)."""
@@ -43,6 +45,20 @@ def flag(name: str, default: bool = False) -> bool:
 def words(name: str, default: str = "") -> list[str]:
     """A comma-separated list."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def require(*names: str) -> None:
+    """Raises ImproperlyConfigured that names each variable which is not set."""
+    missing = [name for name in names if not text(name)]
+    if missing:
+        raise ImproperlyConfigured(f"PRODUCTION=1 needs these to be set: {', '.join(missing)}.")
+
+
+def require_long(*names: str) -> None:
+    """Raises ImproperlyConfigured that names each secret which is short enough to be guessed."""
+    short = [name for name in names if len(text(name)) < SECRET_LENGTH]
+    if short:
+        raise ImproperlyConfigured(f"PRODUCTION=1 needs at least {SECRET_LENGTH} characters in: {', '.join(short)}.")
 
 
 def kept_secret(path: Path) -> str:

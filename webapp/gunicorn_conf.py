@@ -10,7 +10,8 @@ import os
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_PROCESSES", "1"))
-threads = 16
+# A browser keeps the connection of a video it has paused; each holds a thread.
+threads = 32
 timeout = 120
 graceful_timeout = 3
 loglevel = "warning"

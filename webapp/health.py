@@ -7,6 +7,7 @@ from datetime import timedelta
 import httpx
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -21,8 +22,12 @@ HEARTBEAT_PATIENCE = timedelta(seconds=20)
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
     """200 when all three are up, else 503; the JSON says which is not."""
-    seen = WorkerHeartbeat.objects.filter(seen_at__gt=timezone.now() - HEARTBEAT_PATIENCE).exists()
-    parts = {"web": "ok", "worker": "ok" if seen else "down", "engine": engine_state()}
+    try:
+        seen = WorkerHeartbeat.objects.filter(seen_at__gt=timezone.now() - HEARTBEAT_PATIENCE).exists()
+        web, worker = "ok", "ok" if seen else "down"
+    except DatabaseError:
+        web, worker = "no database", "unknown"
+    parts = {"web": web, "worker": worker, "engine": engine_state()}
     healthy = all(state == "ok" for state in parts.values())
     return JsonResponse({"status": "ok" if healthy else "degraded", **parts}, status=200 if healthy else 503)
 

@@ -2,7 +2,7 @@
 
 Everything has a default that runs on one machine with nothing installed (SQLite, local files, a queue in a folder).
 The environment turns the same code into the production shape; with PRODUCTION=1 no insecure default is accepted.
-The table in README.md lists every variable.
+The table in docs/operations.md lists every variable.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
-from django.core.exceptions import ImproperlyConfigured
 
 from webapp import environment
 
@@ -21,28 +20,21 @@ PRODUCTION = environment.flag("PRODUCTION")
 HOST = environment.text("HOST", "127.0.0.1")
 PORT = environment.number("PORT", 8000)
 
-
-def required_in_production(name: str, default: str = "") -> str:
-    value = environment.text(name)
-    if PRODUCTION and not value:
-        raise ImproperlyConfigured(f"PRODUCTION=1 needs {name} to be set.")
-    return value or default
-
-
 # --- Security -------------------------------------------------------------------------------------------------------
+if PRODUCTION:
+    environment.require("SECRET_KEY", "ENGINE_KEY", "ALLOWED_HOSTS")
+    environment.require_long("SECRET_KEY", "ENGINE_KEY")
 DEBUG = False
-SECRET_KEY = required_in_production("SECRET_KEY") or environment.kept_secret(DATA_DIR / "secret-key")
-ALLOWED_HOSTS = [host for host in required_in_production("ALLOWED_HOSTS").split(",") if host] or [
-    "localhost",
-    "127.0.0.1",
-    "[::1]",
-]
+SECRET_KEY = environment.text("SECRET_KEY") or environment.kept_secret(DATA_DIR / "secret-key")
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if environment.flag("BEHIND_TLS_PROXY") else None
 SECURE_HSTS_SECONDS = 31_536_000 if environment.flag("BEHIND_TLS_PROXY") else 0
+# Who the proxy says asks, so that one person's failed sign-ins don't count against all.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if environment.flag("BEHIND_TLS_PROXY") else 0
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -178,11 +170,13 @@ for folder in (MEDIA_ROOT, FILE_UPLOAD_TEMP_DIR, WORK_DIR):
     folder.mkdir(parents=True, exist_ok=True)
 
 # --- Queue ----------------------------------------------------------------------------------------------------------
-CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL", "filesystem://")
+CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL", "filesystem://localhost")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for as long as it takes
 CELERY_TASK_IGNORE_RESULT = True  # the database row is the result
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_TIMER_PRECISION = 0.05  # how late, in seconds, a task with a delay may be noticed
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {"sweep": {"task": "jobs.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}}}
@@ -197,13 +191,16 @@ if CELERY_BROKER_URL.startswith("filesystem"):
     }
     for folder in (QUEUE_DIR / "messages", QUEUE_DIR / "control"):
         folder.mkdir(parents=True, exist_ok=True)
+else:
+    # A request that finds the broker gone answers at once; the sweep rings for it later.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "max_retries": 1, "interval_max": 0.2}
 
 # --- Generations ----------------------------------------------------------------------------------------------------
 # Without an address, the engine that `make run` starts beside the web server, with a key drawn for this installation.
 ENGINE_PORT = environment.number("ENGINE_PORT", PORT + 10)
 OWN_ENGINE = not environment.text("ENGINE_URL")
 ENGINE_URL = environment.text("ENGINE_URL", f"http://127.0.0.1:{ENGINE_PORT}")
-ENGINE_KEY = required_in_production("ENGINE_KEY") or environment.kept_secret(DATA_DIR / "engine-key")
+ENGINE_KEY = environment.text("ENGINE_KEY") or environment.kept_secret(DATA_DIR / "engine-key")
 # A worker renews its lease on a generation while it works; a lease not renewed for this long means the worker died.
 LEASE_SECONDS = environment.number("LEASE_SECONDS", 30)
 # How often a generation may be taken up again after its worker died.
@@ -219,10 +216,18 @@ MEDIA_MEMORY_BYTES = environment.number("MEDIA_MEMORY_MB", 2048) * 1024 * 1024
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    # A health check that says "not yet" is an answer, not an error.
+    "filters": {
+        "not_health": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(getattr(record, "request", None), "path", "") != "/healthz",
+        }
+    },
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        name: {"level": environment.text("LOG_LEVEL", "INFO"), "propagate": True} for name in ("jobs", "webapp")
+        **{name: {"level": environment.text("LOG_LEVEL", "INFO")} for name in ("jobs", "webapp")},
+        "django.request": {"filters": ["not_health"]},
     },
 }

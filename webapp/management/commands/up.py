@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import signal
@@ -28,6 +29,7 @@ LONGEST_PAUSE_SECONDS = 10.0
 # A process that ran for this long is not in a crash loop; its next restart comes at once again.
 STEADY_SECONDS = 30.0
 PR_SET_PDEATHSIG = 1
+ENGINE_HOST = "127.0.0.1"
 
 
 @dataclass
@@ -45,7 +47,8 @@ class Program:
     def start(self) -> None:
         self.process = subprocess.Popen(  # noqa: S603 - our own commands
             self.command,
-            env=os.environ | self.environment,
+            cwd=settings.ROOT,
+            env=os.environ | {"DATA_DIR": str(settings.DATA_DIR)} | self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -67,8 +70,9 @@ class Command(BaseCommand):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise CommandError(f"Soundstage already runs on {settings.DATA_DIR}. Stop it first.") from None
-            for port in (settings.PORT, *([settings.ENGINE_PORT] if settings.OWN_ENGINE else [])):
-                _check_free(port)
+            _check_free(settings.HOST, settings.PORT)
+            if settings.OWN_ENGINE:
+                _check_free(ENGINE_HOST, settings.ENGINE_PORT)
             call_command("migrate", verbosity=0, interactive=False)
             call_command("collectstatic", verbosity=0, interactive=False)
             create_account_from_environment()
@@ -119,7 +123,7 @@ class Command(BaseCommand):
 def programs() -> list[Program]:
     """The four programs of the embedded set-up; production runs the same commands, one container each."""
     python = sys.executable
-    celery = [python, "-m", "celery", "-A", "jobs.celery"]
+    celery = [python, "-m", "celery", "--quiet", "-A", "jobs.celery"]
     chosen = [
         Program(
             "web",
@@ -130,6 +134,7 @@ def programs() -> list[Program]:
             "worker",
             [*celery, "worker", "--concurrency", "2", "--loglevel", "WARNING",
              "--without-gossip", "--without-mingle", "--without-heartbeat"],
+            {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"},  # whoever does so knows
         ),
         Program("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""]),
     ]  # fmt: skip
@@ -139,7 +144,7 @@ def programs() -> list[Program]:
                 "engine",
                 [python, "-m", "engine"],
                 {
-                    "ENGINE_HOST": "127.0.0.1",
+                    "ENGINE_HOST": ENGINE_HOST,
                     "ENGINE_PORT": str(settings.ENGINE_PORT),
                     "ENGINE_KEY": settings.ENGINE_KEY,
                     "ENGINE_DATA_DIR": str(settings.DATA_DIR / "engine"),
@@ -156,13 +161,14 @@ def _healthy(client: httpx.Client, address: str) -> bool:
         return False
 
 
-def _check_free(port: int) -> None:
+def _check_free(host: str, port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.HOST, port))
-        except OSError:
-            raise CommandError(f"Port {port} is in use. Choose another: PORT=9000 make run") from None
+            probe.bind((host, port))
+        except OSError as error:
+            why = "is in use" if error.errno == errno.EADDRINUSE else f"can't be used ({error.strerror})"
+            raise CommandError(f"Port {port} {why}. Choose another: PORT=9000 make run") from None
 
 
 def _relay(name: str, output: IO[str] | None) -> None:
