@@ -21,15 +21,16 @@ Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 
-def sandboxed(function: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
+def sandboxed(function: Callable[[*Arguments], Result], *args: *Arguments, extra_seconds: float = 0.0) -> Result:
     """Run a function of `jobs.media` in a process of its own, within the configured time and memory.
 
-    Raises `jobs.media.errors.MediaError`, also when that process crashed, hung or ran out of memory.
+    `extra_seconds` come on top, for work that grows with the clip. Raises `jobs.media.errors.MediaError`, also when
+    that process crashed, hung or ran out of memory.
     """
     return sandbox.run(
         function,
         *args,
-        timeout_seconds=settings.MEDIA_TIMEOUT_SECONDS,
+        timeout_seconds=settings.MEDIA_TIMEOUT_SECONDS + extra_seconds,
         memory_bytes=settings.MEDIA_MEMORY_BYTES,
     )
 

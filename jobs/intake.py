@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.files.base import File
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from jobs import lifecycle
 from jobs.doorbell import ring
@@ -58,7 +59,7 @@ def accept_clip(team: Team, user: User | None, upload: File[bytes], name: str) -
             return known
         clip = Clip(
             team=team, uploaded_by=user, name=shown_name(name), sha256=sha256, duration=facts.duration,
-            facts=asdict(facts),
+            facts=asdict(facts), preview_due_since=None if facts.plays_in_browsers else timezone.now(),
         )  # fmt: skip
         try:
             clip.file.save(f"original.{facts.container}", upload, save=False)
@@ -66,7 +67,7 @@ def accept_clip(team: Team, user: User | None, upload: File[bytes], name: str) -
                 clip.poster.save("poster.jpg", File(file), save=False)
             with transaction.atomic():
                 clip.save()
-                if not clip.plays_in_browsers:
+                if clip.preview_due_since:
                     transaction.on_commit(lambda: ring("make_preview", clip.pk))
         except IntegrityError:  # the same file came in twice at once, and the other one was faster
             remove_stored(clip.file, clip.poster)

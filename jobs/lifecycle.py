@@ -14,7 +14,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -131,11 +131,12 @@ def enter(generation: Generation, stage: Stage, progress: int, message: str = ""
     note(generation, "stage", message, stage=stage)
 
 
-def _timings(generation: Generation, now: Any) -> dict[str, float]:
+def _timings(generation: Generation, now: datetime) -> dict[str, float]:
+    timings: dict[str, float] = generation.timings
     if not generation.stage_at:
-        return generation.timings
-    spent = (now - generation.stage_at).total_seconds() + generation.timings.get(generation.stage, 0.0)
-    return generation.timings | {generation.stage: round(spent, 3)}
+        return timings
+    spent = (now - generation.stage_at).total_seconds() + timings.get(generation.stage, 0.0)
+    return timings | {generation.stage: round(spent, 3)}
 
 
 def report(generation: Generation, progress: int, message: str) -> None:

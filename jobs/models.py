@@ -21,6 +21,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
+from jobs.media.probe import ClipFacts
+
 
 def finite(value: float) -> None:
     """Not a number is within no range, and infinity beyond every one; comparisons alone let the first through."""
@@ -48,12 +50,19 @@ class Clip(models.Model):
 
     public_id = models.CharField(max_length=40, unique=True, default=asset_id, editable=False)
     team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="clips")
-    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     name = models.CharField(max_length=255)  # as the uploader called it; shown, never used as a path
     file = models.FileField(upload_to=_folder, max_length=255)
     poster = models.FileField(upload_to=_folder, max_length=255, blank=True)
     # A playable copy for browsers that can't play the original; made by a worker after the upload.
     preview = models.FileField(upload_to=_folder, max_length=255, blank=True)
+    preview_facts: models.JSONField[dict[str, Any]] = models.JSONField(
+        default=dict, blank=True, help_text="jobs.media.probe.ClipFacts of the preview"
+    )
+    # Set while a preview is wanted: since when. The sweep rings again for one that takes too long.
+    preview_due_since = models.DateTimeField(null=True, blank=True)
     sha256 = models.CharField(max_length=64)
     duration = models.FloatField(help_text="Seconds of picture")
     facts: models.JSONField[dict[str, Any]] = models.JSONField(help_text="jobs.media.probe.ClipFacts")
@@ -63,10 +72,21 @@ class Clip(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["team", "sha256"], name="a_team_stores_a_file_once"),
         ]
-        indexes = [models.Index(fields=["team", "-created_at"], name="clip_recent_of_team")]
+        indexes = [
+            models.Index(fields=["team", "-created_at"], name="clip_recent_of_team"),
+            models.Index(
+                fields=["preview_due_since"],
+                name="clip_preview_due",
+                condition=models.Q(preview_due_since__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.public_id} ({self.name})"
+
+    @property
+    def probed(self) -> ClipFacts:
+        return ClipFacts(**self.facts)
 
     @property
     def plays_in_browsers(self) -> bool:
@@ -119,7 +139,9 @@ class Generation(models.Model):
 
     public_id = models.CharField(max_length=40, unique=True, default=generation_id, editable=False)
     team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="generations")
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     source = models.CharField(max_length=10, choices=Source, default=Source.BROWSER)
     # Null: text to audio.
     clip = models.ForeignKey(Clip, null=True, blank=True, on_delete=models.PROTECT, related_name="generations")
@@ -169,7 +191,9 @@ class Generation(models.Model):
     # A playable copy of `video` where browsers can't play the original picture.
     video_preview = models.FileField(upload_to=_folder, max_length=255, blank=True)
     audio = models.FileField(upload_to=_folder, max_length=255, blank=True)
-    peaks: models.JSONField[list[float]] = models.JSONField(default=list, blank=True)
+    peaks: models.JSONField[list[tuple[float, float]]] = models.JSONField(
+        default=list, blank=True, help_text="jobs.media.waveform.peaks"
+    )
     events: models.JSONField[list[dict[str, Any]]] = models.JSONField(default=list, blank=True)
     understood: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
     notes: models.JSONField[list[str]] = models.JSONField(

@@ -9,22 +9,29 @@ from __future__ import annotations
 import errno
 import logging
 import random
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.files.base import File
 from django.db import transaction
+from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
 from jobs import lifecycle
-from jobs.backends.base import Backend, BackendError, Busy, Lost, Request, Unreachable
+from jobs.backends.base import Answer, Backend, BackendError, Busy, Lost, Request, Unreachable
 from jobs.backends.fal import Fal
 from jobs.files import local_path, remove_stored, sandboxed, work_folder
+from jobs.media.audio import AudioFacts
 from jobs.media.errors import MediaError
-from jobs.media.operations import Finished, finish
+from jobs.media.mux import muxed_suffix
+from jobs.media.operations import Mux, finish
+from jobs.media.probe import ClipFacts
 from jobs.media.proxy import proxy
 from jobs.models import Generation, Stage
+from jobs.previews import ensure_preview
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +39,7 @@ log = logging.getLogger(__name__)
 LARGEST_ORIGINAL_BYTES = 50 * 1024 * 1024
 RETRY_SECONDS = 1.0
 UNEXPECTED = "Something unexpected happened on our side. Try again; your administrator finds the details under {id}."
+SILENT = "The sound engine returned silence. Say more of what should be heard, or choose a clip in which more happens."
 DISK_FULL = "There was no room to store the result. Ask your administrator to free some space, then try again."
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -127,7 +135,7 @@ def _input(generation: Generation, folder: Path) -> Path | None:
         return original
     lifecycle.report(generation, generation.progress, "Making a small copy of the clip")
     small = folder / "proxy.mp4"
-    sandboxed(proxy, original, small, generation.effective_duration)
+    sandboxed(proxy, original, small, generation.effective_duration, clip.probed)
     sizes = {"original_bytes": original.stat().st_size, "sent_bytes": small.stat().st_size}
     lifecycle.note(generation, "proxy", stage=generation.stage, data=sizes)
     return small
@@ -147,44 +155,77 @@ def _follow(generation: Generation, backend: Backend) -> float | None:
     with work_folder() as folder:
         answer = backend.fetch(generation.remote, folder)
         lifecycle.enter(generation, Stage.MUXING, PROGRESS[Stage.MUXING])
-        clip = local_path(generation.clip.file, folder) if generation.clip else None
-        finished: Finished = sandboxed(finish, answer.carrier, generation.effective_duration, clip, folder)
+        result = _mux(generation, answer, folder)
         if lifecycle.cancel_was_requested(generation):
             _cancel(generation, backend)
             return None
         lifecycle.enter(generation, Stage.PUBLISHING, PROGRESS[Stage.PUBLISHING])
-        _publish(generation, finished, answer.events, answer.understood)
+        _publish(generation, result)
     return None
 
 
-def _publish(
-    generation: Generation, finished: Finished, events: list[dict[str, object]], understood: dict[str, object]
-) -> None:
+@dataclass(frozen=True)
+class Result:
+    """What is published: files in a work folder, by the fields they go to, and what is known of them."""
+
+    files: dict[str, Path]
+    facts: dict[str, Any]
+
+
+def _mux(generation: Generation, answer: Answer, folder: Path) -> Result:
+    """The house WAV, and the sound in the clip: in the original, and in its playable copy where there is one."""
+    files = {"audio": folder / "audio.wav"}
+    muxes: list[Mux] = []
+
+    def give_sound_to(clip: FieldFile, facts: ClipFacts, field: str) -> None:
+        files[field] = folder / f"{field}{muxed_suffix(facts)}"
+        muxes.append(Mux(local_path(clip, folder), facts, files[field]))
+
+    if generation.clip:
+        ensure_preview(generation.clip)
+        give_sound_to(generation.clip.file, generation.clip.probed, "video")
+        if generation.clip.preview:
+            give_sound_to(generation.clip.preview, ClipFacts(**generation.clip.preview_facts), "video_preview")
+    seconds = generation.effective_duration
+    finished = sandboxed(finish, answer.carrier, seconds, files["audio"], muxes)
+    if finished.audio.silent:
+        raise BackendError(SILENT)
+    return Result(
+        files=files,
+        facts={
+            "peaks": finished.peaks,
+            "events": answer.events,
+            "understood": answer.understood,
+            "notes": _notes(finished.audio, seconds),
+        },
+    )
+
+
+def _notes(audio: AudioFacts, seconds: float) -> list[str]:
+    """What a person should know of the sound that came."""
+    notes = []
+    if audio.short:
+        notes.append(
+            f"The sound is shorter than asked for: {audio.duration_delivered:.1f} of {seconds:.1f} s. "
+            "The rest is silence."
+        )
+    if audio.clipped:
+        notes.append("The sound is clipped: its loudest moments are distorted.")
+    return notes
+
+
+def _publish(generation: Generation, result: Result) -> None:
     """Store the files, then show them and the new status in one write; files whose row can't be written go again."""
     stored = Generation(public_id=generation.public_id)  # carries the new names until they are published
-    places = [
-        (stored.audio, finished.audio),
-        (stored.video, finished.video),
-        (stored.video_preview, finished.video_preview),
-    ]
+    places: dict[str, FieldFile] = {name: getattr(stored, name) for name in result.files}
     try:
-        for field, path in places:
-            if path:
-                with path.open("rb") as file:
-                    field.save(path.name, File(file), save=False)
+        for name, path in result.files.items():
+            with path.open("rb") as file:
+                places[name].save(path.name, File(file), save=False)
         with transaction.atomic():
-            lifecycle.succeed(
-                generation,
-                audio=stored.audio.name,
-                video=stored.video.name or "",
-                video_preview=stored.video_preview.name or "",
-                peaks=finished.peaks,
-                events=events,
-                understood=understood,
-                notes=finished.notes,
-            )
+            lifecycle.succeed(generation, **{name: field.name for name, field in places.items()}, **result.facts)
     except BaseException:
-        remove_stored(*(field for field, _ in places))
+        remove_stored(*places.values())
         raise
 
 

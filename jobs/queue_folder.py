@@ -15,8 +15,8 @@ from kombu.transport import filesystem
 from kombu.utils.json import dumps
 
 
-class Channel(filesystem.Channel):  # type: ignore[misc]
-    def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:
+class Channel(filesystem.Channel):
+    def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:  # type: ignore[override] - as kombu does
         folder = Path(self.data_folder_out)
         name = f"{time.monotonic_ns():020d}_{uuid.uuid4()}.{queue}.msg"
         partial = folder / f"{name}.partial"
@@ -24,5 +24,5 @@ class Channel(filesystem.Channel):  # type: ignore[misc]
         os.replace(partial, folder / name)  # noqa: PTH105 - the atomic step, by its own name
 
 
-class Transport(filesystem.Transport):  # type: ignore[misc]
+class Transport(filesystem.Transport):
     Channel = Channel

@@ -7,15 +7,11 @@ import socket
 from typing import Any
 
 from celery.signals import worker_ready
-from django.core.files.base import File
 from django.utils import timezone
 
-from jobs import lifecycle, pipeline
+from jobs import lifecycle, pipeline, previews
 from jobs.celery import app
 from jobs.doorbell import ring
-from jobs.files import local_path, remove_stored, sandboxed, work_folder
-from jobs.media.errors import MediaError
-from jobs.media.preview import preview
 from jobs.models import Clip, WorkerHeartbeat
 
 log = logging.getLogger(__name__)
@@ -39,20 +35,9 @@ def advance(primary_key: int) -> None:
 @app.task
 def make_preview(primary_key: int) -> None:
     """The playable copy of a clip that browsers can't play; a second delivery finds it made."""
-    clip = Clip.objects.filter(pk=primary_key, preview="").first()
-    if clip is None:
-        return
-    with work_folder() as folder:
-        target = folder / "preview.mp4"
-        try:
-            sandboxed(preview, local_path(clip.file, folder), target)
-        except MediaError:
-            log.exception("%s: no preview could be made", clip.public_id)
-            return
-        with target.open("rb") as file:
-            clip.preview.save("preview.mp4", File(file), save=False)
-    if not Clip.objects.filter(pk=clip.pk, preview="").update(preview=clip.preview.name):
-        remove_stored(clip.preview)
+    clip = Clip.objects.filter(pk=primary_key).first()
+    if clip is not None:
+        previews.ensure_preview(clip)
 
 
 @app.task
@@ -61,6 +46,8 @@ def sweep() -> None:
     seen()
     for primary_key in lifecycle.overdue():
         ring("advance", primary_key)
+    for primary_key in previews.overdue():
+        ring("make_preview", primary_key)
 
 
 @worker_ready.connect

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,18 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where everything is installed (REQUIRE_SERVICES=1), a test that is left out has failed.
+
+    But for those that measure against material beside the repository, which is not everybody's.
+    """
+    report = yield
+    if report.skipped and os.environ.get("REQUIRE_SERVICES") == "1" and not item.get_closest_marker("shared"):
+        report.outcome, report.longrepr = "failed", f"left out although everything is required: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(autouse=True)

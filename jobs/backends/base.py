@@ -79,3 +79,6 @@ class Backend(Protocol):
 
     def cancel(self, ticket: Ticket) -> None:
         """Ask the backend to stop. Raises BackendError."""
+
+    def close(self) -> None:
+        """Give the connections back; the backend is not used again."""

@@ -90,6 +90,9 @@ class Fal:
     def cancel(self, ticket: Ticket) -> None:
         self._call("PUT", ticket["cancel_url"], allowed=(400, 404))  # finished or gone already: nothing left to stop
 
+    def close(self) -> None:
+        self._client.close()
+
     def _upload(self, clip: Path) -> str:
         """The two-call upload; the file is streamed, and its address returned."""
         content_type = mimetypes.guess_type(clip.name)[0] or "application/octet-stream"

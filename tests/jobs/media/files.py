@@ -68,7 +68,7 @@ def pictures(path: Path) -> tuple[list[float], list[Shown]]:
             digest = hashlib.sha256()
             for plane in frame.planes:
                 # The padding at the end of each line is whatever was in memory before.
-                lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+                lines = np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)
                 used = _line_bytes(plane.width, frame.format.name, len(frame.planes))
                 digest.update(lines[:, :used].tobytes())
             colour = (frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc)

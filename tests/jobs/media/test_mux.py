@@ -8,6 +8,7 @@ import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -241,7 +242,7 @@ def memory_of_a_mux(clip: Path, audio: Path, target: Path, found: ClipFacts) -> 
 def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
     noise = [np.random.default_rng(seed).integers(0, 255, (240, 320, 3), np.uint8) for seed in range(4)]
     used, sizes = [], []
-    for seconds in (2, 40):
+    for seconds in (2, 60):
         clip = tmp_path / f"{seconds}.mov"
         frames: Iterator[tuple[float, clips.Image]] = ((n / 25, noise[n % 4]) for n in range(25 * seconds))
         clips.write_frames(clip, frames, fps=25, codec="mjpeg")
@@ -257,13 +258,12 @@ def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
 
 
 def _odd() -> list[str]:
-    return sorted(path.name for path in (SHARED / "odd").glob("*.*") if path.suffix != ".json")
+    without_picture = {"truth.json", "no_video_stream.mp4"}
+    return sorted(path.name for path in (SHARED / "odd").glob("*.*") if path.name not in without_picture)
 
 
 def _mux_odd(name: str, folder: Path) -> tuple[Path, Path]:
     clip = SHARED / "odd" / name
-    if name == "no_video_stream.mp4":
-        pytest.skip("has no picture")
     found = facts(clip)
     target = folder / f"muxed{muxed_suffix(found)}"
     mux(clip, write_wav(folder / "tone.wav", tone(3.0)), target, found)
@@ -286,7 +286,7 @@ def test_every_odd_clip_keeps_its_pictures(tmp_path: Path, name: str) -> None:
         assert after.start == pytest.approx(before.start, abs=1e-6)
 
 
-def _ffprobe(path: Path, *what: str) -> list[dict[str, str]]:
+def _ffprobe(path: Path, *what: str) -> list[dict[str, Any]]:
     command = ["ffprobe", "-v", "error", "-of", "json", *what, str(path)]
     told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return list(told["packets" if "packets" in told else "streams"])
@@ -307,7 +307,10 @@ def test_ffprobe_finds_the_same_packets_and_a_whole_file(tmp_path: Path, tone_wa
     target, _ = _muxed(clip, tone_wav)
     assert _judged(target, 0) == _judged(clip, 0)
     decoded = subprocess.run(
-        ["ffmpeg", "-v", "error", "-xerror", "-i", str(target), "-f", "null", "-"], capture_output=True, text=True
+        # Times as they are: those of a variable rate collide when they are counted in frames.
+        ["ffmpeg", "-v", "error", "-xerror", "-i", str(target), "-enc_time_base", "-1", "-f", "null", "-"],
+        capture_output=True,
+        text=True,
     )
     assert (decoded.returncode, decoded.stderr) == (0, "")
 
@@ -317,7 +320,7 @@ def test_ffprobe_finds_the_same_packets_and_a_whole_file(tmp_path: Path, tone_wa
 def test_ffprobe_sees_the_rotation(tmp_path: Path, tone_wav: Path) -> None:
     target, _ = _muxed(_clip(tmp_path, rotate=90), tone_wav)
     stream = _ffprobe(target, "-select_streams", "v", "-show_streams")[0]
-    assert [data["rotation"] for data in stream["side_data_list"] if "rotation" in data] == [-90]  # type: ignore[index]
+    assert [data["rotation"] for data in stream["side_data_list"] if "rotation" in data] == [-90]
 
 
 @pytest.mark.ffmpeg

@@ -8,7 +8,8 @@ import shutil
 import socket
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -115,7 +116,16 @@ def test_the_content_counts_not_the_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["my clip.mp4", "-i.mp4", "file:x.mp4", "data:,x", "a'b\"$(id);&.mp4", "映画 🎬 \u202egpm.mp4", "%d.mp4", "x|y.mp4"],
+    [
+        "my clip.mp4",
+        "-i.mp4",
+        "file:x.mp4",
+        "data:,x",
+        "a'b\"$(id);&.mp4",
+        "映画 🎬 \u202egpm.mp4",
+        "%d.mp4",
+        "x|y.mp4",
+    ],
 )
 def test_a_name_is_only_a_name(tmp_path: Path, name: str) -> None:
     clip = tmp_path / "clip.mp4"
@@ -146,7 +156,7 @@ def _cover_art_alone(path: Path) -> None:
         container.mux(sound.encode(None))
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[Callable[[Path], object], type[errors.MediaError], str]] = {
     "empty": (lambda path: path.write_bytes(b""), errors.NotMedia, "The file is empty"),
     "text": (lambda path: path.write_text("A poem.\n" * 900), errors.NotMedia, "not a video"),
     "noise": (lambda path: path.write_bytes(bytes(range(7, 250)) * 99), errors.NotMedia, "not a video"),
@@ -268,7 +278,7 @@ def test_a_file_that_names_others_is_refused_and_they_are_never_opened(
     neighbour, script = tmp_path / "neighbour.mp4", tmp_path / "clip.mp4"
     clips.film(neighbour, PICTURE, seconds=0.5)
     script.write_text(PLAYLISTS[kind].format(neighbour=neighbour, port=listener.getsockname()[1]))
-    with watching(neighbour) as opened, pytest.raises(errors.UnsupportedFormat, match="playlist|still picture"):
+    with watching(neighbour) as opened, pytest.raises(errors.UnsupportedFormat, match=r"playlist|still picture"):
         facts(script)
     assert opened.names == []
     with pytest.raises(TimeoutError):
@@ -279,11 +289,8 @@ def test_a_movie_that_keeps_its_data_in_another_file_does_not_get_it(tmp_path: P
     neighbour, movie = tmp_path / "neighbour.mp4", tmp_path / "clip.mov"
     clips.film(neighbour, PICTURE, seconds=0.5)
     _refer_to(neighbour.read_bytes(), neighbour, movie)
-    with watching(neighbour) as opened:
-        try:
-            facts(movie)
-        except errors.MediaError as refusal:
-            assert str(refusal).endswith(".")
+    with watching(neighbour) as opened, suppress(errors.MediaError):  # refused, or read from its own data alone
+        facts(movie)
     assert opened.names == []
 
 
@@ -295,7 +302,9 @@ def _refer_to(content: bytes, other: Path, target: Path) -> None:
     changed = bytearray(content[:at] + entry + content[at + 12 :])
     for box in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):
         size_at = changed.index(box) - 4
-        changed[size_at : size_at + 4] = struct.pack(">I", struct.unpack_from(">I", changed, size_at)[0] + len(location))
+        changed[size_at : size_at + 4] = struct.pack(
+            ">I", struct.unpack_from(">I", changed, size_at)[0] + len(location)
+        )
     target.write_bytes(changed)
 
 
@@ -340,7 +349,7 @@ def test_an_odd_clip_is_told_truly(name: str) -> None:
         assert (found.audio_rate, found.audio_channels) == (audio["sample_rate"], audio["channels"])
 
 
-EXPECTED = {
+EXPECTED: dict[str, type[errors.MediaError] | tuple[type[errors.MediaError], ...]] = {
     "reject_not_media": errors.NotMedia,
     "reject_format": errors.UnsupportedFormat,
     "reject_limits": (errors.TooLong, errors.TooLarge),

@@ -109,7 +109,7 @@ def test_a_real_probe_comes_back(tmp_path: Path) -> None:
 
 
 def test_a_refusal_comes_back_as_it_was_raised() -> None:
-    with pytest.raises(errors.TooLong, match="^Too long for us\\.$"):
+    with pytest.raises(errors.TooLong, match=r"^Too long for us\.$"):
         sandbox.run(refuse, "Too long for us.", timeout_seconds=30)
 
 
