@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -58,6 +59,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object about the result")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        _log_to_file()
         try:
             result = self.generate(**options)
         except (Failed, MediaError) as error:
@@ -133,6 +135,14 @@ class Command(BaseCommand):
             what = generation.message or generation.stage
             self.stderr.write(f"\r{bar} {generation.progress:3d} %  {what[:40]:40}", ending="")
             self.stderr.flush()
+
+
+def _log_to_file() -> None:
+    """What the workers log goes to a file: standard error is for the bar and the one sentence."""
+    root = logging.getLogger()
+    file = logging.FileHandler(settings.DATA_DIR / "generate.log", delay=True)
+    file.setFormatter(root.handlers[0].formatter)
+    root.handlers = [file]
 
 
 def _prepare_database() -> None:
