@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.template.loader import render_to_string
+from django.shortcuts import render
 
 
 def wants_json(request: HttpRequest) -> bool:
@@ -17,4 +17,4 @@ def upload_too_large(request: HttpRequest) -> HttpResponse:
     message = f"This file is larger than {settings.MAX_UPLOAD_BYTES // (1024 * 1024)} MB. Trim or compress the clip."
     if wants_json(request):
         return JsonResponse({"error": message}, status=413)
-    return HttpResponse(render_to_string("refused.html", {"message": message}), status=413)
+    return render(request, "refused.html", {"message": message}, status=413)

@@ -1,12 +1,16 @@
 """Every address of Soundstage."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
 from webapp import health, media
 from webapp.accounts import views as accounts
-from webapp.studio import results
+from webapp.studio import history, results
 from webapp.studio import views as studio
+
+# One way to sign in, for administrators too.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
     path("", studio.studio, name="studio"),
@@ -17,7 +21,8 @@ urlpatterns = [
     path("g/<str:generation_id>/live/", results.live, name="generation-live"),
     path("g/<str:generation_id>/take/", results.take, name="generation-take"),
     path("g/<str:generation_id>/cancel/", results.cancel, name="generation-cancel"),
-    path("history/", studio.history, name="history"),
+    path("history/", history.history, name="history"),
+    path("history/live/", history.live, name="history-live"),
     path("media/clips/<str:clip_id>/<str:kind>", media.clip_file, name="clip-file"),
     path("media/g/<str:generation_id>/<str:kind>", media.generation_file, name="generation-file"),
     path("setup/", accounts.set_up, name="set-up"),

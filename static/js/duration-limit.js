@@ -20,7 +20,7 @@ export function limitDuration(form) {
 
   function say() {
     const whole = clip !== null && form.elements.mode.value === "video" && Number(number.value) >= clip.duration;
-    note.textContent = whole ? "whole clip" : "";
+    note.textContent = whole ? "The whole clip" : "";
   }
 
   let applying = false;

@@ -5,7 +5,7 @@
 
 import { morph } from "./morph.js";
 
-const PACE = { queued: 120, running: 400, finished: 2000 }; // milliseconds between answers
+const PACE = { queued: 120, running: 400, finished: 2000, list: 1500 }; // milliseconds between answers
 const LIVELY_FOR = 5000; // after that a queued job waits behind others, and so can we
 const CALM = 1000;
 const HIDDEN = 3000;
@@ -14,7 +14,7 @@ const LONGEST_BACK_OFF = 15_000;
 
 /**
  * Follow `root`: its `data-live` is the address of a fresh rendering of it, absent once nothing will change any more;
- * `data-phase` (queued, running, finished) sets the pace. `changed` is called after each change, `trouble` with a
+ * `data-phase` (queued, running, finished, list) sets the pace. `changed` is called after each change, `trouble` with a
  * sentence when the connection is lost and with "" when it is back.
  */
 export function watch(root, { changed, trouble }) {

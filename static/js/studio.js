@@ -11,6 +11,9 @@ const form = document.querySelector("[data-studio]");
 const prompt = form.elements.prompt;
 const limit = limitDuration(form);
 
+// A form that came back with something to mend starts there.
+form.querySelector("[aria-invalid=true]")?.focus();
+
 connectCopying(form);
 connectSliders(form);
 connectIdeas(form.querySelector("[data-ideas]"), prompt);

@@ -39,7 +39,7 @@ class Site:
     """A running web server with generations in every state; see `tests.browser.scenes`."""
 
     address: str
-    session: str
+    sessions: dict[str, str]
     generations: dict[str, str]
 
     def results(self, state: str) -> str:
@@ -65,7 +65,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with subprocess.Popen(server, cwd=ROOT, env=environment, text=True) as process:
         try:
             wait_until(lambda: listens(port), "the web server", process)
-            yield Site(f"http://127.0.0.1:{port}", made["session"], made["generations"])
+            yield Site(f"http://127.0.0.1:{port}", made["sessions"], made["generations"])
         finally:
             process.terminate()
 
@@ -74,7 +74,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def page(chromium: Browser, site: Site) -> Iterator[Page]:
     """A signed-in page; an error in its scripts, or something its content policy forbids, fails the test."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, base_url=site.address)
-    context.add_cookies([{"name": "sessionid", "value": site.session, "url": site.address}])
+    context.add_cookies([{"name": "sessionid", "value": site.sessions["alice"], "url": site.address}])
     complaints: list[str] = []
     page = context.new_page()
     page.set_default_timeout(15_000)

@@ -1,6 +1,7 @@
 """Generations in every state, with real media, in the data folder that DATA_DIR names.
 
-`python -m tests.browser.scenes` prints JSON: a signed-in `session` and the public ids of the `generations`, by state.
+`python -m tests.browser.scenes` prints JSON: signed-in `sessions` by name and the public ids of the `generations` by
+state. Alice owns a team with more than a page of history, Victor is a viewer in it, Nora's own team has nothing yet.
 The top of every clip shows the number of the frame as `FRAME_BITS` dark and bright blocks, the lowest bit on the left.
 """
 
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from tests.clips import Image, draw_ball, film
 
+PASSWORD = "correct horse battery"
 FRAME_BITS = 8
 FPS = 25.0
 SECONDS = 6.0
@@ -78,16 +80,19 @@ def make_sound(path: Path, seconds: float) -> list[Any]:
 
 def make_everything() -> dict[str, Any]:
     from django.conf import settings
-    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
     from django.core.files import File
     from django.utils import timezone
 
     from jobs.models import Clip, Generation, Stage, Status
-    from webapp.accounts.setup import create_first_account
+    from webapp.accounts.models import Membership, Role, User
+    from webapp.accounts.setup import add_team, create_first_account
 
-    user = create_first_account("alice@example.org", "correct horse battery", "Night Shift")
+    user = create_first_account("alice@example.org", PASSWORD, "Night Shift")
     team = user.teams.get()
+    viewer = User.objects.create_user("victor@example.org", PASSWORD)
+    Membership.objects.create(team=team, user=viewer, role=Role.VIEWER)
+    newcomer = User.objects.create_user("nora@example.org", PASSWORD)
+    add_team(newcomer, "Day Shift")
     now = timezone.now()
     folder = Path(tempfile.mkdtemp(dir=settings.WORK_DIR))
 
@@ -99,7 +104,10 @@ def make_everything() -> dict[str, Any]:
         path, poster = folder / f"{name}.mp4", folder / f"{name}.jpg"
         make_clip(path, width, height, with_audio=facts.get("has_audio", False))
         make_poster(path, poster)
-        known = {"width": width, "height": height, "fps": FPS, "plays_in_browsers": True, "has_audio": False} | facts
+        known = {
+            "width": width, "height": height, "fps": FPS, "plays_in_browsers": True, "has_audio": False,
+            "size_bytes": path.stat().st_size,
+        } | facts  # fmt: skip
         made = Clip(team=team, uploaded_by=user, name=f"{name}.mp4", sha256=name, duration=SECONDS, facts=known)
         store(made.file, path, "original.mp4")
         store(made.poster, poster, "poster.jpg")
@@ -134,14 +142,12 @@ def make_everything() -> dict[str, Any]:
     silent, voiced = clip("bounce", 640, 360), clip("bounce with sound", 640, 360, has_audio=True)
     tall = clip("tall", 360, 640)
     foreign = clip("foreign", 640, 360, plays_in_browsers=False)
-    session = SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.create()
+    for day in range(1, 31):
+        at = {"created_at": now - timedelta(days=day), "seed": 100 + day}
+        generation(None, Status.CANCELLED, prompt=f"Rain on a tin roof, take {day}", **at)
     running: dict[str, Any] = {"stage": Stage.GENERATING, "progress": 46, "message": "Shaping 6 impacts: wood on stone"}
     return {
-        "session": session.session_key,
+        "sessions": {"alice": signed_in(user), "victor": signed_in(viewer), "nora": signed_in(newcomer)},
         "generations": {
             "queued": generation(silent, Status.QUEUED),
             "running": generation(silent, Status.RUNNING, **running),
@@ -159,6 +165,20 @@ def make_everything() -> dict[str, Any]:
             "cancelled": generation(tall, Status.CANCELLED),
         },
     }
+
+
+def signed_in(user: Any) -> str:
+    """The key of a new session of `user`."""
+    from django.conf import settings
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.sessions.backends.db import SessionStore
+
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.create()
+    return str(session.session_key)
 
 
 EVENTS = [

@@ -13,12 +13,12 @@ class SetUpForm(forms.Form):
     """The first account and its team."""
 
     email = forms.EmailField(
-        label="E-mail",
+        label="Email",
         max_length=254,
         widget=forms.EmailInput({"autocomplete": "email", "autofocus": True}),
         error_messages={
-            "required": "Enter your e-mail address.",
-            "invalid": "Enter an e-mail address, like name@example.com.",
+            "required": "Enter your email address.",
+            "invalid": "Enter an email address, like name@example.com.",
         },
     )
     team_name = forms.CharField(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.management.color import no_style
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import connection, transaction
 
 from webapp.accounts.models import Membership, Role, Team, User
 
@@ -29,6 +30,9 @@ def create_first_account(email: str, password: str, team_name: str = "") -> User
         # A fixed primary key: of two set-ups at the same moment the database refuses one.
         user = User.objects.create_superuser(email, password, pk=1)
         add_team(user, team_name)
+        with connection.cursor() as cursor:  # PostgreSQL would give that key once more
+            for statement in connection.ops.sequence_reset_sql(no_style(), [User]):
+                cursor.execute(statement)
     return user
 
 

@@ -1,24 +1,21 @@
-"""The studio, where sound is asked for, and the history of what was."""
+"""The studio, where sound is asked for."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.conf import settings
-from django.core.paginator import InvalidPage, Paginator
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from jobs import intake
 from jobs.media.errors import MediaError
 from jobs.media.sample import SAMPLE_PROMPT
-from jobs.models import Clip, Generation
+from jobs.models import Clip
 from webapp.accounts.access import TeamRequest, clip_of, generation_of, may_create
 from webapp.studio.clips import facts, recent
 from webapp.studio.forms import UNKNOWN_CLIP, GenerationForm, initial_of
-
-GENERATIONS_PER_PAGE = 24
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -109,19 +106,3 @@ def sample_clip(request: TeamRequest) -> HttpResponse:
 def clip_facts(request: TeamRequest, clip_id: str) -> HttpResponse:
     """`GET /clips/<id>/`; the studio asks again until `playable_url` is there."""
     return JsonResponse(facts(clip_of(request, clip_id)))
-
-
-@require_safe
-def history(request: TeamRequest) -> HttpResponse:
-    """`GET /history/?page=2`: the team's generations, newest first."""
-    generations = (
-        Generation.objects.filter(team=request.team)
-        .select_related("clip", "created_by")
-        .defer("peaks", "events", "understood", "remote", "timings")  # large, and not shown here
-        .order_by("-created_at", "-id")
-    )
-    try:
-        page = Paginator(generations, GENERATIONS_PER_PAGE).page(request.GET.get("page", 1))
-    except InvalidPage:
-        raise Http404("There is no such page of the history.") from None
-    return render(request, "studio/history.html", {"page": page})

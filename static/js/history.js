@@ -1,0 +1,16 @@
+// The history: what is under way goes on without a reload.
+
+import { watch } from "./live.js";
+
+const list = document.querySelector("[data-history]");
+const notice = document.querySelector("[data-notice]");
+
+if (list) {
+  watch(list, {
+    changed() {},
+    trouble(sentence) {
+      notice.textContent = sentence;
+      notice.hidden = !sentence;
+    },
+  });
+}

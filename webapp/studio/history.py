@@ -1,0 +1,53 @@
+"""The history: what the team asked for, newest first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.paginator import InvalidPage, Page, Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import patch_cache_control
+from django.views.decorators.http import conditional_page, require_safe
+
+from jobs.models import Generation
+from webapp.accounts.access import TeamRequest
+
+GENERATIONS_PER_PAGE = 24
+
+
+@require_safe
+def history(request: TeamRequest) -> HttpResponse:
+    """`GET /history/?page=2`"""
+    page = _page(request)
+    numbers = page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1)
+    return render(request, "studio/history.html", _context(page) | {"page_numbers": numbers})
+
+
+@require_safe
+@conditional_page
+def live(request: TeamRequest) -> HttpResponse:
+    """`GET /history/live/?page=2`: the list alone, as it is now; 304 while it hasn't changed (RFC 9110, 13.1.2)."""
+    response = render(request, "studio/_history.html", _context(_page(request)))
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+def _page(request: TeamRequest) -> Page[Generation]:
+    generations = (
+        Generation.objects.filter(team=request.team)
+        .select_related("clip", "created_by")
+        .defer("peaks", "events", "understood", "remote", "timings")  # large, and not shown here
+        .order_by("-created_at", "-id")
+    )
+    try:
+        return Paginator(generations, GENERATIONS_PER_PAGE).page(request.GET.get("page", 1))
+    except InvalidPage:
+        raise Http404("There is no such page of the history.") from None
+
+
+def _context(page: Page[Generation]) -> dict[str, Any]:
+    """`live_url` is there while something on the page is still under way."""
+    under_way = any(not generation.is_finished for generation in page)
+    return {"page": page, "live_url": f"{reverse('history-live')}?page={page.number}" if under_way else None}
