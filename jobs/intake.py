@@ -151,4 +151,4 @@ def draw_seed_other_than(seed: int) -> int:
 def shown_name(name: str) -> str:
     """An uploader's file name fit to show: no folders, no control or direction-changing characters, not endless."""
     last = PurePath(name.replace("\\", "/")).name
-    return "".join(c for c in last if c.isprintable())[:200].strip() or "Untitled clip"
+    return "".join(c for c in last if c.isprintable())[:200].strip(" .") or "Untitled clip"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import wave
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from django.core.files.storage import FileSystemStorage
 
@@ -21,21 +19,7 @@ from jobs.backends import fal
 from jobs.models import Clip, Generation, JobEvent, Stage, Status
 from tests.jobs.conftest import Ask, drive, step
 from tests.jobs.pretend_engine import PretendEngine, after, pretend_engine, reply
-
-RATE = 48_000
-
-
-def wav(seconds: float, level: float = 0.3, rate: int = RATE, channels: int = 2) -> bytes:
-    """A 440 Hz tone as 16-bit WAV."""
-    tone = level * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)
-    samples = np.repeat((tone * 32767).astype("<i2")[:, None], channels, axis=1)
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(samples.tobytes())
-    return buffer.getvalue()
+from tests.jobs.sounds import RATE, wav
 
 
 @pytest.fixture
