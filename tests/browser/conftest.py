@@ -6,14 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests.programs import ROOT, free_port, listens, needed, wait_until
 
+MAX_UPLOAD_MB = 2
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -46,10 +50,11 @@ class Site:
         return f"{self.address}/g/{self.generations[state]}/"
 
 
-@pytest.fixture(scope="package")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+@contextmanager
+def web_server(data: Path) -> Iterator[tuple[str, Callable[..., str]]]:
+    """The web server alone on a data folder; yields its address, and how to run Python there."""
     port = free_port()
-    environment = os.environ | {"DATA_DIR": str(tmp_path_factory.mktemp("site")), "PORT": str(port)}
+    environment = os.environ | {"DATA_DIR": str(data), "PORT": str(port), "MAX_UPLOAD_MB": str(MAX_UPLOAD_MB)}
     environment.pop("DATABASE_URL", None)
 
     def run(*command: str) -> str:
@@ -60,32 +65,58 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
     run("manage.py", "migrate", "--verbosity", "0")
     run("manage.py", "collectstatic", "--noinput", "--verbosity", "0")
-    made = json.loads(run("-m", "tests.browser.scenes"))
     server = [sys.executable, "-m", "gunicorn", "--config", "python:webapp.gunicorn_conf", "webapp.wsgi"]
     with subprocess.Popen(server, cwd=ROOT, env=environment, text=True) as process:
         try:
             wait_until(lambda: listens(port), "the web server", process)
-            yield Site(f"http://127.0.0.1:{port}", made["sessions"], made["generations"])
+            yield f"http://127.0.0.1:{port}", run
         finally:
             process.terminate()
 
 
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with web_server(tmp_path_factory.mktemp("site")) as (address, run):
+        made = json.loads(run("-m", "tests.browser.scenes"))
+        yield Site(address, made["sessions"], made["generations"])
+
+
+Visit = Callable[..., Page]
+
+
 @pytest.fixture
-def page(chromium: Browser, site: Site) -> Iterator[Page]:
-    """A signed-in page; an error in its scripts, or something its content policy forbids, fails the test."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 900}, base_url=site.address)
-    context.add_cookies([{"name": "sessionid", "value": site.sessions["alice"], "url": site.address}])
+def visit(chromium: Browser, site: Site) -> Iterator[Visit]:
+    """`visit("alice", **options of the browser context)` opens a page, signed in as her, or as nobody.
+
+    An error in its scripts, or something its content policy forbids, fails the test.
+    """
     complaints: list[str] = []
-    page = context.new_page()
-    page.set_default_timeout(15_000)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    contexts: list[BrowserContext] = []
 
     def listen(message: ConsoleMessage) -> None:
         # A request that fails says so too; some tests let requests fail on purpose.
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
             complaints.append(message.text)
 
-    page.on("console", listen)
-    yield page
-    context.close()
+    def visit(name: str | None = None, **options: Any) -> Page:
+        settings: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}, "base_url": site.address} | options
+        context = chromium.new_context(**settings)
+        contexts.append(context)
+        if name:
+            context.add_cookies([{"name": "sessionid", "value": site.sessions[name], "url": site.address}])
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", listen)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    """A page of Alice's."""
+    return visit("alice")

@@ -74,16 +74,14 @@ def voiced(page: Page, site: Site) -> Page:
 
 def wait_for_media(page: Page) -> None:
     page.wait_for_function(
-        "[...document.querySelectorAll('[data-locked]')].every((media) => media.readyState >= 3 && !media.seeking)"
+        "() => [...document.querySelectorAll('[data-locked]')].every((one) => one.readyState >= 3 && !one.seeking)"
     )
 
 
 def at_rest(page: Page) -> dict[str, Any]:
     """What is seen once both pictures have arrived where they were sent."""
     wait_for_media(page)
-    page.wait_for_function(
-        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)), true)"
-    )
+    page.wait_for_function("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     seen: dict[str, Any] = page.evaluate(LOOK)
     return seen
 
@@ -123,7 +121,7 @@ def test_both_videos_stay_within_a_frame_at_any_rate(page: Page, site: Site, sta
 
 def test_they_are_locked_again_after_a_seek_while_playing(voiced: Page) -> None:
     voiced.get_by_role("button", name="Play").click()
-    voiced.wait_for_function("document.getElementById('result').currentTime > 0.3")
+    voiced.wait_for_function("() => document.getElementById('result').currentTime > 0.3")
     click_waveform(voiced, 0.5)
     assert_locked(watch(voiced, seconds=1.0))
     assert voiced.evaluate(LOOK)["times"][1] > SECONDS / 2
@@ -133,7 +131,7 @@ def test_the_loop_starts_both_over_together(voiced: Page) -> None:
     voiced.get_by_role("button", name="Loop").click()
     click_waveform(voiced, 0.9)
     voiced.get_by_role("button", name="Play").click()
-    voiced.wait_for_function("document.getElementById('result').currentTime < 1")
+    voiced.wait_for_function("() => document.getElementById('result').currentTime < 1")
     assert_locked(watch(voiced, seconds=1.0))
     assert voiced.evaluate(LOOK)["paused"] == [False, False]
 
@@ -146,7 +144,7 @@ def test_without_the_loop_both_stop_at_the_end_and_play_starts_over(voiced: Page
     assert seen["paused"] == [True, True]
     assert all(abs(time - SECONDS) < 2 * FRAME for time in seen["times"])
     voiced.get_by_role("button", name="Play").click()
-    voiced.wait_for_function("document.getElementById('result').currentTime < 1")
+    voiced.wait_for_function("() => document.getElementById('result').currentTime < 1")
     assert_locked(watch(voiced, seconds=0.5))
 
 
@@ -164,15 +162,15 @@ def test_while_one_waits_for_its_data_the_other_is_held(page: Page, site: Site) 
     held: list[Route] = []
     page.route(re.compile("/media/clips/.*/playable"), lambda route: held.append(route))
     page.goto(site.results("voiced"))
-    page.wait_for_function("document.getElementById('result').readyState >= 3")
+    page.wait_for_function("() => document.getElementById('result').readyState >= 3")
     page.get_by_role("button", name="Play").click()
     page.wait_for_timeout(600)
     assert page.evaluate("document.getElementById('result').currentTime") < FRAME
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    page.unroute_all()
     for route in held:
         route.continue_()
-    page.wait_for_function("document.getElementById('result').currentTime > 0.2")
+    page.unroute_all()
+    page.wait_for_function("() => document.getElementById('result').currentTime > 0.2")
     assert_locked(watch(page, seconds=0.5))
 
 
@@ -232,7 +230,7 @@ def test_dragging_over_the_waveform_scrubs_and_play_goes_on_afterwards(voiced: P
     assert seen["paused"] == [True, True]
     assert seen["times"] == pytest.approx([SECONDS / 2] * 2, abs=FRAME)
     voiced.mouse.up()
-    voiced.wait_for_function(f"document.getElementById('result').currentTime > {SECONDS / 2 + 0.2}")
+    voiced.wait_for_function(f"() => document.getElementById('result').currentTime > {SECONDS / 2 + 0.2}")
 
 
 def test_a_click_on_a_mark_goes_to_just_before_the_event(voiced: Page) -> None:
@@ -306,7 +304,7 @@ def test_the_keyboard_does_what_the_list_of_shortcuts_says(voiced: Page) -> None
     press("l")
     expect(voiced.get_by_role("button", name="Loop")).to_have_attribute("aria-pressed", "true")
     press("Space")
-    voiced.wait_for_function("!document.getElementById('result').paused")
+    voiced.wait_for_function("() => !document.getElementById('result').paused")
     press("Space")
     assert at_rest(voiced)["paused"] == [True, True]
 
@@ -336,7 +334,7 @@ def test_text_to_audio_plays_on_the_same_transport(page: Page, site: Site) -> No
     expect(page.locator("video")).to_have_count(0)
     click_waveform(page, 0.5)
     page.keyboard.press("Space")
-    page.wait_for_function(f"document.getElementById('result').currentTime > {SECONDS / 2 + 0.3}")
+    page.wait_for_function(f"() => document.getElementById('result').currentTime > {SECONDS / 2 + 0.3}")
     page.keyboard.press("Space")
     assert page.evaluate("document.getElementById('result').paused")
 
@@ -414,12 +412,12 @@ def test_the_pictures_have_their_place_before_they_are_loaded(page: Page, site: 
     held: list[Route] = []
     page.route(re.compile("/(playable|poster)$"), lambda route: held.append(route))
     page.goto(site.results(state), wait_until="domcontentloaded")
-    page.wait_for_function("document.querySelector('[data-player]').dataset.state")
+    page.wait_for_function("() => document.querySelector('[data-player]').dataset.state")
     place = "JSON.stringify([...document.querySelectorAll('.picture')].map((tile) => tile.getBoundingClientRect()))"
     before = page.evaluate(place)
-    page.unroute_all()
     for route in held:
         route.continue_()
+    page.unroute_all()
     wait_for_media(page)
     assert page.evaluate(place) == before
     assert all(box["height"] < 900 for box in json.loads(before))
