@@ -1,13 +1,16 @@
-"""Choosing the instants of contact from the stops that were seen."""
+"""Choosing the instants of contact from the stops in the flow and the kinks in the paths of bodies."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, median_filter
 
-from engine.foley.motion import Glimpse
+from engine.foley.bodies import Body, Kink
+from engine.foley.motion import CELL, HELD, Glimpse
 from engine.foley.scene import CURVE_RATE
 from engine.model import Event
 
@@ -20,12 +23,72 @@ APART = 0.12
 FAINTEST = 0.03
 """Diagonals per second: a smaller loss of speed is noise in any clip."""
 
+ROAMING = 0.25
+"""Picture diagonals that a body travels at least, to be asked before the flow is."""
+
 SHARE = 0.35
 """Of the clip's own strong contacts: a weaker stop is no contact."""
 
 
-def contacts(glimpses: Sequence[Glimpse], duration: float) -> list[Event]:
-    """The impacts in order of time: stops that stand out from the motion around them and among the clip's own."""
+FAINT = 0.12
+"""The same for bodies, whose paths are known better."""
+
+
+@dataclass(frozen=True)
+class _Sign:
+    """Something that may be a contact, and how far its evidence stands out."""
+
+    evidence: float
+    event: Event
+
+
+def contacts(glimpses: Sequence[Glimpse], things: Sequence[Body], duration: float) -> list[Event]:
+    """The impacts in order of time: stops that stand out from the motion around them and among the clip's own.
+
+    Where a body says what happened, by the kinks in its path, the flow around it is not asked.
+    """
+    kinks = [_Sign(kink.evidence, _kinked(kink, thing)) for thing in things for kink in thing.kinks()]
+    stops = _stops([_without(glimpse, things) for glimpse in glimpses], duration)
+    evidence = [sign.evidence for sign in (*kinks, *stops)]
+    strong = float(np.percentile(evidence, 90)) if evidence else 0.0
+    signs = [sign for sign in kinks if sign.evidence >= max(FAINTEST, FAINT * strong)]
+    signs += [sign for sign in stops if sign.evidence >= max(FAINTEST, SHARE * strong)]
+    chosen: list[Event] = []
+    for sign in sorted(signs, key=lambda each: -each.evidence):
+        if all(abs(sign.event.time - other.time) >= APART for other in chosen):
+            chosen.append(replace(sign.event, strength=float(np.clip(sign.evidence / strong, 0.05, 1.0))))
+    return sorted(chosen, key=lambda event: event.time)
+
+
+def speaking(glimpses: Sequence[Glimpse], found: Sequence[Body]) -> list[Body]:
+    """The bodies that matter: whose contacts are a fair part of the strongest the flow has to show."""
+    most = max((float(glimpse.stops.max()) for glimpse in glimpses), default=0.0)
+    return [
+        thing
+        for thing in found
+        if thing.way >= ROAMING and max((kink.evidence for kink in thing.kinks()), default=0.0) >= SHARE * most
+    ]
+
+
+def _kinked(kink: Kink, thing: Body) -> Event:
+    height, width = thing.picture
+    size = min(1.0, np.pi * thing.radius**2 / (height * width))
+    return Event(time=kink.time, strength=1.0, x=kink.place[0] / width, y=kink.place[1] / height, size=float(size))
+
+
+def _without(glimpse: Glimpse, things: Sequence[Body]) -> Glimpse:
+    """The glimpse without the stops around the bodies."""
+    stops = glimpse.stops
+    rows, columns = np.mgrid[: stops.shape[0], : stops.shape[1]]
+    for thing in things:
+        near = (thing.times >= glimpse.start - HELD) & (thing.times <= glimpse.end + HELD)
+        for x, y in thing.places[near]:
+            away = np.hypot((columns + 0.5) * CELL - x, (rows + 0.5) * CELL - y)
+            stops = np.where(away > thing.radius + 3 * CELL, stops, np.float32(0))
+    return replace(glimpse, stops=stops)
+
+
+def _stops(glimpses: Sequence[Glimpse], duration: float) -> list[_Sign]:
     if len(glimpses) < 2:
         return []
     evidence = np.array([float(glimpse.stops.max()) for glimpse in glimpses])
@@ -37,18 +100,11 @@ def contacts(glimpses: Sequence[Glimpse], duration: float) -> list[Event]:
     curve = gaussian_filter1d(curve, sigma, mode="constant") * sigma * np.sqrt(2 * np.pi)
     usual = median_filter(curve, min(2 * round(0.5 * CURVE_RATE) + 1, 2 * (points // 2) + 1), mode="reflect")
     standing = curve - usual
-    peaks = [i for i in range(1, points - 1) if curve[i - 1] < curve[i] >= curve[i + 1]]
-    strong = float(np.percentile(standing[peaks], 90)) if peaks else 0.0
-    chosen: list[int] = []
-    for peak in sorted(peaks, key=lambda i: -standing[i]):
-        if standing[peak] < max(FAINTEST, SHARE * strong):
-            break
-        if all(abs(peak - other) >= APART * CURVE_RATE for other in chosen):
-            chosen.append(peak)
-    return [_event(glimpses, times, peak / CURVE_RATE, float(standing[peak]) / strong) for peak in sorted(chosen)]
+    peaks = [i for i in range(1, points - 1) if curve[i - 1] < curve[i] >= curve[i + 1] and standing[i] > 0]
+    return [_Sign(float(standing[peak]), _event(glimpses, times, peak / CURVE_RATE)) for peak in peaks]
 
 
-def _event(glimpses: Sequence[Glimpse], times: np.ndarray, about: float, strength: float) -> Event:
+def _event(glimpses: Sequence[Glimpse], times: NDArray[np.float64], about: float) -> Event:
     """The event near `about`, its instant found between the frames.
 
     A body that is struck between two frames shows its change of speed in two shares, before and after, in proportion
@@ -63,7 +119,7 @@ def _event(glimpses: Sequence[Glimpse], times: np.ndarray, about: float, strengt
     shares = np.maximum(shares - shares.min(), 0) + 1e-12
     return Event(
         time=float((shares @ times[list(around)]) / shares.sum()),
-        strength=float(np.clip(strength, 0.05, 1.0)),
+        strength=1.0,
         x=float((column + 0.5) / cells.shape[1]),
         y=float((row + 0.5) / cells.shape[0]),
         size=float(np.mean(cells > 0.3 * cells.max())),

@@ -28,7 +28,7 @@ class Glimpse:
 
     `speed` is the mean over the picture of how fast things move by themselves, `x` the place of that motion from 0
     (left) to 1. `stops` is, in cells of the picture, the speed that was lost at the instant `start` (see `Watcher`);
-    `moving` the share of each cell that moves. `brightening` is the mean rise in grey levels (0..255) that motion does
+    `speeds` how fast each cell moves. `brightening` is the mean rise in grey levels (0..255) that motion does
     not explain. `cut` says that the two frames belong to different shots.
     """
 
@@ -37,7 +37,7 @@ class Glimpse:
     speed: float
     x: float
     stops: Field
-    moving: Field
+    speeds: Field
     brightening: float
     cut: bool
 
@@ -93,9 +93,7 @@ class Watcher:
         self._velocity, self._drift = velocity, drift
         total = float(speed.sum())
         x = float((speed.sum(0) @ np.arange(width)) / total / max(1, width - 1)) if total > 0 else 0.5
-        return Glimpse(
-            last.time, frame.time, float(speed.mean()), x, _cells(stops), _cells(changed.astype(np.float32)), 0.0, False
-        )
+        return Glimpse(last.time, frame.time, float(speed.mean()), x, _cells(stops), _cells(speed), 0.0, False)
 
     def _rest(self, start: float, end: float, shape: tuple[int, ...]) -> Glimpse:
         """A glimpse of no motion, after which motion is seen afresh."""

@@ -8,10 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engine.foley.contacts import contacts
+from engine.foley.bodies import Body, bodies
+from engine.foley.contacts import contacts, speaking
+from engine.foley.focus import only_bodies, only_liveliest, subject
 from engine.foley.motion import Glimpse, Watcher
 from engine.foley.scene import CURVE_RATE, Curve, Scene
-from engine.frames import frames
+from engine.frames import Frame, frames
 from engine.model import Event, Progress
 
 PIXELS = 256 * 144
@@ -30,31 +32,45 @@ LIVELY = 0.02
 def see(clip: Path, duration: float, focus: bool) -> Generator[Progress, None, Scene]:
     """Look at the first `duration` seconds of a clip; yield progress (0..1 over the looking) and return the scene.
 
-    `focus`: only the subject, the moving thing that persists, makes events. The same clip gives the same scene, in
-    every process. Raises `BadInput` where there is no picture to decode.
+    `focus`: only the subject counts, for events and for motion: the body that travels furthest, or, where no body is
+    made out, the part of the picture that moves most. The same clip gives the same scene, in every process. Raises
+    `BadInput` where there is no picture to decode.
     """
     cv2.setNumThreads(1)  # the result must not depend on how work is shared out; decoding uses the other cores
     watcher = Watcher()
     glimpses: list[Glimpse] = []
+    shots: list[list[Frame]] = [[]]
     told = 0.0
     for frame in frames(clip, duration, PIXELS, MAX_RATE):
         glimpse = watcher.watch(frame)
         if glimpse is not None:
             glimpses.append(glimpse)
+            if glimpse.cut:
+                shots.append([])
+        if glimpse is not None or not shots[0]:
+            shots[-1].append(frame)
         if frame.time - told > duration / 50:
             told = frame.time
-            yield Progress(min(1.0, told / duration), "Watching the clip")
+            yield Progress(0.8 * min(1.0, told / duration), "Watching the clip")
+    found: list[Body] = []
+    for index, shot in enumerate(shots):
+        yield Progress(0.8 + 0.2 * index / len(shots), "Following what moves")
+        found += bodies(shot)
     yield Progress(1.0, "Watched the clip")
-    return _scene(glimpses, duration)
+    return _scene(glimpses, found, duration, focus)
 
 
-def _scene(glimpses: Sequence[Glimpse], duration: float) -> Scene:
+def _scene(glimpses: Sequence[Glimpse], found: Sequence[Body], duration: float, focus: bool) -> Scene:
+    things = speaking(glimpses, found)
+    if focus:
+        things = subject(things)
+        glimpses = [only_bodies(glimpse, things) for glimpse in glimpses] if things else only_liveliest(glimpses)
     points = np.arange(round(duration * CURVE_RATE) + 1) / CURVE_RATE
     speed = _curve(points, glimpses, [glimpse.speed for glimpse in glimpses], 0.0)
     liveliest = float(np.percentile(speed, 98))
     motion = np.clip(speed / max(liveliest, STILL), 0, 1)
     seen = [glimpse for glimpse in glimpses if glimpse.speed > 0]
-    events = sorted([*contacts(glimpses, duration), *_flashes(glimpses)], key=lambda event: event.time)
+    events = sorted([*contacts(glimpses, things, duration), *_flashes(glimpses)], key=lambda event: event.time)
     mean = float(speed.mean())
     return Scene(
         duration=duration,

@@ -1,0 +1,294 @@
+"""Bodies: compact things that move as one before a camera that rests, followed from frame to frame.
+
+Dense flow loses what is small and moves further between two frames than it is wide: a ball at twelve frames a second.
+Such a thing stands out from the picture without it, which is the median of the shot's frames; it is followed by its
+place there, and where it passes other movers by its looks (normalised cross-correlation). Its path between contacts is
+a parabola; a contact is a kink in it.
+
+Places and lengths are in pixels of the frames that are looked at, in the order x, y.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.foley.motion import CELL, weight
+from engine.frames import Frame, Gray
+
+Places = NDArray[np.float64]
+
+FASTEST = 2.5
+"""Picture diagonals per second; nothing is looked for further away than this allows."""
+
+MOST = 8
+"""Bodies followed at a time."""
+
+SHORTEST = 6
+"""Frames in which a thing must be seen to count as a body; and a fifth of a second."""
+
+ALIKE = 0.7
+"""The least correlation with its earlier looks by which a body is known again."""
+
+KINK = 0.15
+"""Of the strongest kink in a body's path: a weaker one is no contact."""
+
+ROUGH = 0.12
+"""Of a path's high speed (its 90th percentile): where velocity changes by more from place to place, no thing moves."""
+
+RESTING = 0.2
+"""Of the same: what is slower half of the time rests more than it moves."""
+
+_LARGEST = 0.08  # of the picture
+_SMALLEST = 16  # pixels
+_SAMPLES = 25  # frames that make the picture without bodies
+_TIGHT = 1.12  # a blob's area beside its body's, when it is the body alone
+_LOOSE = 1.33  # and at most
+_GAIN = 6.0  # diagonals per second squared: more than what falls gains
+_SLACK = 6.0  # pixels
+_PACE = 1 / 30  # seconds
+_LOST = 2  # frames in a row after which a body is given up
+
+
+@dataclass(frozen=True)
+class Kink:
+    """A sudden change of a body's velocity at `time`; `evidence` is in the measure of the flow's stops."""
+
+    time: float
+    place: tuple[float, float]
+    evidence: float
+
+
+@dataclass(frozen=True)
+class Body:
+    """A thing's path: `places` (n, 2) at `times` (n,), and its radius. `picture` is the shape of the frames."""
+
+    times: Places
+    places: Places
+    radius: float
+    picture: tuple[int, int]
+
+    @property
+    def diagonal(self) -> float:
+        return float(np.hypot(*self.picture))
+
+    @property
+    def way(self) -> float:
+        """How far it travelled, in diagonals, by where it was every tenth of a second: trembling is no travel."""
+        instants = np.arange(self.times[0], self.times[-1], 0.1)
+        x, y = (np.interp(instants, self.times, along) for along in self.places.T)
+        return float(np.hypot(np.diff(x), np.diff(y)).sum()) / self.diagonal
+
+    @property
+    def flies(self) -> bool:
+        """Whether it moves most of the time, and evenly outside contacts: as a thing does and a limb does not."""
+        velocity, change, _ = self._course()
+        speed = np.hypot(*velocity.T)
+        fast = float(np.percentile(speed, 90))
+        return bool(_usual(change) < ROUGH * fast and np.median(speed) > RESTING * fast)
+
+    def kinks(self) -> list[Kink]:
+        """The contacts on its path.
+
+        Between contacts only one steady acceleration (gravity) changes the velocity. A blow between two frames shows
+        its change of velocity in two shares, the larger at the nearer frame: their centre of gravity is the instant.
+        """
+        velocity, change, span = self._course()
+        times, places = self.times[:: self._stride][1:], self.places[:: self._stride][1:]
+        size = np.hypot(*change.T)
+        noise = _usual(change)
+        found: list[tuple[float, Kink]] = []
+        for k in range(len(size)):
+            around = slice(max(0, k - 1), k + 2)
+            if size[k] < max(float(size[around].max()), 3 * noise, 1e-9):
+                continue
+            along = change @ (change[k] / size[k])
+            if float(along[around].sum()) < 0.5 * size[k]:
+                continue  # there and back: one frame's place was wrong
+            other = max((j for j in (k - 1, k + 1) if 0 <= j < len(size)), key=lambda j: float(along[j]))
+            share = max(0.0, float(along[other]) - noise)
+            whole = float(size[k]) + share
+            if whole * float(span[k]) < 1.0 or whole < 6 * noise:
+                continue
+            at = (float(size[k]) * times[k] + share * times[other]) / whole
+            came = velocity[min(k, other) if share else k]
+            down = np.float32(came[1] / max(float(np.hypot(*came)), 1e-9))
+            seen = 1 - np.exp(-0.5 * (self.radius / CELL) ** 2)  # what the flow's cells would show of it
+            evidence = whole / self.diagonal * float(weight(np.asarray(down))) * float(seen)
+            found.append((whole, Kink(float(at), (float(places[k, 0]), float(places[k, 1])), evidence)))
+        strongest = max((whole for whole, _ in found), default=0.0)
+        return [kink for whole, kink in found if whole >= KINK * strongest]
+
+    @property
+    def _stride(self) -> int:
+        """Frames from one place that counts to the next: at high rates a pixel's trembling is a large velocity."""
+        return max(1, round(_PACE / float(np.median(np.diff(self.times)))))
+
+    def _course(self) -> tuple[Places, Places, Places]:
+        """Velocities between places (pixels per second), their changes without gravity's, and the seconds of these."""
+        times, places = self.times[:: self._stride], self.places[:: self._stride]
+        steps = np.diff(times)
+        velocity = np.diff(places, axis=0) / steps[:, None]
+        span = (steps[:-1] + steps[1:]) / 2
+        change = np.diff(velocity, axis=0)
+        change -= np.median(change / span[:, None], axis=0) * span[:, None]
+        return velocity, change, span
+
+
+def _usual(change: Places) -> float:
+    """The standard deviation of the small changes of velocity, by their median (the large ones are contacts)."""
+    return 1.48 * float(np.median(np.hypot(*change.T)))
+
+
+@dataclass
+class _Track:
+    looks: Gray
+    area: float
+    shade: float
+    times: list[float] = field(default_factory=list)
+    places: list[tuple[float, float]] = field(default_factory=list)
+    lost: int = 0
+
+    def reach(self, time: float, diagonal: float) -> float:
+        """How far it may be from where it was, by its recent speed, what it may gain, and the speed of all things."""
+        step = time - self.times[-1]
+        furthest = float(np.clip(FASTEST * diagonal * step, _SLACK, 0.3 * diagonal))
+        if len(self.places) < 3:
+            return furthest
+        speeds = np.hypot(*np.diff(self.places[-4:], axis=0).T) / np.diff(self.times[-4:])
+        return min(furthest, 1.5 * float(speeds.max()) * step + _GAIN * diagonal * step**2 + _SLACK)
+
+    def expected(self, time: float) -> tuple[float, float]:
+        (x, y), count = self.places[-1], len(self.places)
+        if count < 2:
+            return x, y
+        ahead = (time - self.times[-1]) / (self.times[-1] - self.times[-2])
+        return x + ahead * (x - self.places[-2][0]), y + ahead * (y - self.places[-2][1])
+
+
+@dataclass(frozen=True)
+class _Blob:
+    x: float
+    y: float
+    area: float
+    shade: float
+    box: tuple[int, int, int, int]
+    moved: float
+
+
+def bodies(shot: Sequence[Frame]) -> list[Body]:
+    """The bodies of a shot, the one that travels furthest first. None where the camera moves, or all is one mass."""
+    if len(shot) < SHORTEST:
+        return []
+    chosen = np.unique(np.linspace(0, len(shot) - 1, _SAMPLES).astype(int))
+    without: Gray = np.median(np.stack([shot[i].image for i in chosen]), axis=0).astype(np.uint8)
+    height, width = without.shape
+    diagonal = float(np.hypot(height, width))
+    active: list[_Track] = []
+    ended: list[_Track] = []
+    last = shot[0]
+    for frame in shot[1:]:
+        blobs = _blobs(frame.image, without, last.image)
+        for track in active:
+            _follow(track, frame, blobs, track.reach(frame.time, diagonal))
+        ended += [track for track in active if track.lost > _LOST]
+        active = [track for track in active if track.lost <= _LOST]
+        for blob in sorted(blobs, key=lambda each: -each.moved * each.area)[: MOST - len(active)]:
+            if blob.moved > 8 and not any(_inside(track.places[-1], blob) for track in active):
+                left, top, wide, high = blob.box
+                looks = frame.image[top : top + high, left : left + wide].copy()
+                active.append(_Track(looks, blob.area, blob.shade, [frame.time], [(blob.x, blob.y)]))
+        last = frame
+    found = [
+        Body(np.array(track.times), np.array(track.places), float(np.sqrt(track.area / np.pi)), (height, width))
+        for track in ended + active
+        if len(track.times) >= SHORTEST and track.times[-1] - track.times[0] >= 0.2
+    ]
+    return sorted((body for body in found if body.flies), key=lambda body: -body.way)
+
+
+def _blobs(image: Gray, without: Gray, before: Gray) -> list[_Blob]:
+    """What stands out from the picture without bodies and is compact: discs and blocks, no limbs, no crowds."""
+    apart = cv2.absdiff(image, without)
+    mask = (apart > 12 + 3 * float(np.median(apart))).astype(np.uint8)
+    opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(opened, connectivity=8)
+    height, width = image.shape
+    changed = cv2.absdiff(image, before)
+    found = []
+    for index in range(1, count):
+        left, top, wide, high, area = (int(value) for value in stats[index])
+        compact = area > 0.45 * wide * high and max(wide, high) < 2.5 * min(wide, high)
+        whole = left > 0 and top > 0 and left + wide < width and top + high < height
+        if compact and whole and _SMALLEST <= area < _LARGEST * image.size:
+            here = labels[top : top + high, left : left + wide] == index
+            box = slice(top, top + high), slice(left, left + wide)
+            shade, moved = float(image[box][here].mean()), float(changed[box][here].mean())
+            x, y = centres[index]
+            found.append(_Blob(float(x), float(y), float(area), shade, (left, top, wide, high), moved))
+    return found
+
+
+def _inside(place: tuple[float, float], blob: _Blob) -> bool:
+    left, top, wide, high = blob.box
+    return left - 1 <= place[0] <= left + wide and top - 1 <= place[1] <= top + high
+
+
+def _follow(track: _Track, frame: Frame, blobs: list[_Blob], reach: float) -> None:
+    """Find a track's body in the next frame, taking its blob from the list; or count the frame as lost.
+
+    A blob of the same size is the body itself. One that is larger or smaller is the body touching or passing another
+    mover: then its looks say better where it is.
+    """
+    here = track.places[-1]
+    there = track.expected(frame.time)
+    near = [
+        blob
+        for blob in blobs
+        if np.hypot(blob.x - here[0], blob.y - here[1]) <= reach
+        and 1 / _LOOSE < blob.area / track.area < _LOOSE
+        and abs(blob.shade - track.shade) < 30
+    ]
+    near.sort(key=lambda each: float(np.hypot(each.x - there[0], each.y - there[1])))
+    itself = next((blob for blob in near if 1 / _TIGHT < blob.area / track.area < _TIGHT), None)
+    place = (itself.x, itself.y) if itself else _by_looks(track.looks, frame.image, here, reach)
+    blob = itself or (near[0] if near and place is None else None)
+    if blob is not None:
+        blobs.remove(blob)
+        track.area, track.shade = 0.9 * track.area + 0.1 * blob.area, 0.9 * track.shade + 0.1 * blob.shade
+        left, top, wide, high = blob.box
+        track.looks = frame.image[top : top + high, left : left + wide].copy()
+        place = blob.x, blob.y
+    if place is None:
+        track.lost += 1
+        return
+    track.lost = 0
+    track.times.append(frame.time)
+    track.places.append(place)
+
+
+def _by_looks(looks: Gray, image: Gray, here: tuple[float, float], reach: float) -> tuple[float, float] | None:
+    """Where in the picture something looks as it did, within reach of where it was; None where nothing does."""
+    high, wide = looks.shape
+    top, left = (max(0, round(at - size / 2 - reach)) for at, size in ((here[1], high), (here[0], wide)))
+    part = image[top : round(here[1] + high / 2 + reach), left : round(here[0] + wide / 2 + reach)]
+    if min(high, wide) < 3 or part.shape[0] < high or part.shape[1] < wide or float(looks.std()) < 4:
+        return None
+    likeness = np.asarray(cv2.matchTemplate(part, looks, cv2.TM_CCOEFF_NORMED), np.float32)
+    _, best, _, (x, y) = cv2.minMaxLoc(likeness)
+    if best < ALIKE:
+        return None
+    return left + x + _summit(likeness[y], x) + (wide - 1) / 2, top + y + _summit(likeness[:, x], y) + (high - 1) / 2
+
+
+def _summit(values: NDArray[np.float32], at: int) -> float:
+    """How far from `at` the summit of the parabola through it and its neighbours lies, -0.5..0.5."""
+    if not 0 < at < len(values) - 1:
+        return 0.0
+    before, here, after = (float(value) for value in values[at - 1 : at + 2])
+    bend = before - 2 * here + after
+    return float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5)) if bend < 0 else 0.0
