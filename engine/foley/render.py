@@ -41,9 +41,16 @@ def render(
         stems.append(mix.Stem(samples, part.layer.role, level, character.distance))
     yield Progress(0.8, "Mixing")
     room = plan.room or _place(sheet)
-    mixed = mix.mix(stems, room, detail) if stems else np.zeros((length, 2), dtype=np.float32)
+    mixed = mix.mix(stems, room, detail, _loudness(sheet)) if stems else np.zeros((length, 2), dtype=np.float32)
     events = tuple(event for event in scene.events if event.time < seconds)
     return Sound(mixed, events, report(plan, sheet))
+
+
+def _loudness(sheet: CueSheet) -> float:
+    """The house loudness; less where nothing was asked for by name and only quiet things are left to hear."""
+    if any(part.layer.words for part in sheet.parts):
+        return mix.LOUDNESS
+    return mix.LOUDNESS + min(0.0, max(part.layer.prominence for part in sheet.parts))
 
 
 def _events(

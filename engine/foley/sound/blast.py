@@ -49,11 +49,11 @@ def explosion(hit: Hit) -> Signal:
     boom = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, 0.22 + 0.25 * size)
     out += 0.5 * boom
     taus = lasting * np.array([0.34, 0.32, 0.27, 0.20, 0.13, 0.08, 0.05, 0.035])
-    levels = np.array([0.9, 1.4, 1.3, 1.0, 0.75, 0.55 * near + 0.1, 0.5 * near, 0.4 * near**2])
+    levels = np.array([1.2, 1.8, 1.5, 0.9, 0.45, 0.22 * near + 0.04, 0.12 * near, 0.06 * near**2])
     roll = _roll(length, taus, levels, random, 1.0)
     crack = bandpass(burst_of(random, length, 0.03), 300.0, 9000.0, order=1) * near
     # Hot gas overdrives the air, as a loud recording overdrives its chain: a soft bend brings the density.
-    out = np.tanh(1.5 * (out + 0.75 * roll + 0.7 * crack))
+    out = np.tanh(1.5 * (out + 0.75 * roll + 0.35 * crack))
     most = int(240 * (0.4 + size))
     rain_down = np.exp(-0.5 * ((seconds(length) - 0.32 * lasting) / (0.16 * lasting)) ** 2)
     at = arrivals(most, rain_down, length, random)
@@ -119,5 +119,5 @@ def thunder(hit: Hit) -> Signal:
     levels = np.array([0.8, 1.3, 1.2, 0.8, 0.45, 0.3 * near, 0.25 * near**2, 0.15 * near**2])
     out = 0.5 * claps + 0.55 * _roll(length, taus, levels, random, 1.6)
     tear = burst_of(random, length, 0.10) * np.abs(np.repeat(random.standard_normal(length // 96 + 1), 96)[:length])
-    out += 0.55 * near**2 * highpass(tear, 500.0, order=1)
+    out += 0.3 * near**2 * highpass(tear, 500.0, order=1)
     return (0.4 + 0.6 * hit.force) * tilt(fade(out, end=0.3 * lasting), character.brightness)
