@@ -6,6 +6,7 @@ A machine without a service skips the tests that need it and says so; with REQUI
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pwd
 import shutil
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -121,7 +123,7 @@ def postgres_server() -> Iterator[str]:
 @contextmanager
 def s3_store() -> Iterator[dict[str, str]]:
     """moto's S3 server with an empty bucket; yields the environment that points Soundstage at it."""
-    import boto3  # noqa: PLC0415 - slow, and only this needs it
+    import boto3  # slow, and only this needs it
 
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -151,8 +153,21 @@ class Soundstage:
     data: Path
     process: subprocess.Popen[str]
     log: Path
+    environment: dict[str, str]
 
-    def processes(self, containing: str) -> list[int]:
+    def manage(self, *command: str) -> str:
+        """What `manage.py command` prints in this installation."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT, env=self.environment, check=True, timeout=120, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        return done.stdout
+
+    def python(self, code: str) -> Any:
+        """What `code`, run with the installation's models imported, prints as JSON."""
+        return json.loads(self.manage("shell", "--verbosity", "0", "--command", code))
+
+    def processes(self, containing: str = "") -> list[int]:
         """The ids of this installation's processes whose command line contains `containing`."""
         found = []
         for entry in Path("/proc").iterdir():
@@ -160,8 +175,8 @@ class Soundstage:
                 continue
             with contextlib.suppress(OSError):
                 command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                environment = (entry / "environ").read_bytes()
-                if containing in command and f"DATA_DIR={self.data}\0".encode() in environment:
+                environment = b"\0" + (entry / "environ").read_bytes()
+                if containing in command and f"\0DATA_DIR={self.data}\0".encode() in environment:
                     found.append(int(entry.name))
         return found
 
@@ -189,19 +204,20 @@ def soundstage(data: Path, **environment: str) -> Iterator[Soundstage]:
     data.mkdir(parents=True, exist_ok=True)
     log = data / "console.log"
     clean = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REQUIRE_SERVICES"}}
+    clean |= {"DATA_DIR": str(data), "PORT": str(port)} | environment
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "up"],
             cwd=ROOT,
-            env=clean | {"DATA_DIR": str(data), "PORT": str(port)} | environment,
+            env=clean,
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )
     try:
-        wait_until(lambda: "is ready at" in log.read_text(), f"Soundstage ({log.read_text()})", process)
-        yield Soundstage(f"http://127.0.0.1:{port}", data, process, log)
+        wait_until(lambda: "is ready at" in log.read_text(), f"Soundstage (see {log})", process)
+        yield Soundstage(f"http://127.0.0.1:{port}", data, process, log, clean)
     finally:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -15,7 +15,10 @@ def text(name: str, default: str = "") -> str:
     """The variable `name`, or the content of the file named by `NAME_FILE` (how containers hand over secrets)."""
     path = os.environ.get(f"{name}_FILE")
     if path:
-        return Path(path).read_text().strip()
+        try:
+            return Path(path).read_text().strip()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE names {path}, which can't be read: {error.strerror}.") from None
     return os.environ.get(name, default)
 
 
