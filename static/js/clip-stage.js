@@ -77,13 +77,13 @@ export class ClipStage {
     this.refusal.hidden = !sentence;
   }
 
-  /** Look for the preview of a clip that browsers can't play until it is there, or another clip is. */
+  /** Look for the preview of a clip that browsers can't play until it is there or given up, or another clip is. */
   async awaitPreview(id) {
     while (this.shown.dataset.id === id && !this.shown.hidden) {
       await new Promise((wake) => setTimeout(wake, PREVIEW_PACE));
       const clip = document.hidden ? null : await this.look(id).catch(() => null);
-      if (clip?.playable_url && this.shown.dataset.id === id) {
-        this.#showPicture(clip);
+      if (clip && !clip.preview_pending) {
+        if (this.shown.dataset.id === id) this.#showPicture(clip);
         return;
       }
     }
@@ -98,7 +98,9 @@ export class ClipStage {
       this.video.src = clip.playable_url;
     } else {
       this.poster.src = clip.poster_url;
-      this.awaitPreview(clip.id);
+      const { waiting, failed } = this.pending.dataset;
+      this.pending.textContent = clip.preview_pending ? waiting : failed;
+      if (clip.preview_pending) this.awaitPreview(clip.id);
     }
   }
 

@@ -26,12 +26,13 @@ class Facts(TypedDict):
     size_bytes: int
     poster_url: str
     playable_url: str | None
+    preview_pending: bool
     original_url: str
     labels: dict[str, str]
 
 
 def facts(clip: Clip) -> Facts:
-    """`playable_url` is None while the copy that browsers can play is being made."""
+    """`playable_url` is None while the copy that browsers can play is being made, and for good if none can be."""
     size_bytes = int(clip.facts["size_bytes"])
     return {
         "id": clip.public_id,
@@ -44,6 +45,7 @@ def facts(clip: Clip) -> Facts:
         "size_bytes": size_bytes,
         "poster_url": _file_url(clip, "poster"),
         "playable_url": _file_url(clip, "playable") if clip.plays_in_browsers or clip.preview else None,
+        "preview_pending": clip.preview_due_since is not None,
         "original_url": _file_url(clip, "original"),
         "labels": {
             "name": clip.name,

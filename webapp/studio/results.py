@@ -78,7 +78,7 @@ def version(generation: Generation) -> str:
         generation.progress,
         generation.message,
         generation.cancel_requested,
-        bool(clip and clip.preview),
+        bool(clip and clip.preview_due_since),
     )
     return f'"{hashlib.sha256(repr(said).encode()).hexdigest()[:20]}"'
 
@@ -115,10 +115,11 @@ class Mark:
 
 @dataclass(frozen=True)
 class Picture:
-    """A video of the pair: its address, or None while a copy that browsers can play is being made."""
+    """A video of the pair: its address, None where there is no copy that browsers can play (yet, if `pending`)."""
 
     url: str | None
     silent: bool
+    pending: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class Page:
         clip = generation.clip
         finished, succeeded = generation.is_finished, generation.status == Status.SUCCEEDED
         original = _original(clip) if clip else None
-        awaits_preview = succeeded and original is not None and original.url is None
+        awaits_preview = succeeded and original is not None and original.pending
         live_url = reverse("generation-live", args=[generation.public_id])
         begun, now = generation.created_at, generation.finished_at or timezone.now()
         return cls(
@@ -221,7 +222,8 @@ def _timings(timings: dict[str, float]) -> list[Timing]:
 def _original(clip: Clip) -> Picture:
     ready = clip.plays_in_browsers or bool(clip.preview)
     silent = not clip.has_audio or bool(clip.facts.get("silent"))
-    return Picture(reverse("clip-file", args=[clip.public_id, "playable"]) if ready else None, silent)
+    url = reverse("clip-file", args=[clip.public_id, "playable"]) if ready else None
+    return Picture(url, silent, pending=clip.preview_due_since is not None)
 
 
 def _result(generation: Generation) -> Picture:
