@@ -12,6 +12,7 @@ import pwd
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -187,6 +188,30 @@ class Soundstage:
         for victim in victims:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
+
+    @contextmanager
+    def frozen(self, containing: str) -> Iterator[None]:
+        """Processes of that kind do nothing meanwhile; none of them is caught with the database in its hands."""
+
+        def send(number: int) -> None:
+            for process in self.processes(containing):
+                os.kill(process, number)
+
+        def caught_idle() -> bool:
+            send(signal.SIGSTOP)
+            with contextlib.closing(sqlite3.connect(self.data / "soundstage.sqlite3", timeout=0)) as database:
+                try:
+                    database.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError:
+                    send(signal.SIGCONT)
+                    return False
+            return True
+
+        wait_until(caught_idle, f"an idle {containing}")
+        try:
+            yield
+        finally:
+            send(signal.SIGCONT)
 
     def healthy(self) -> bool:
         try:

@@ -1,0 +1,162 @@
+"""A generation through the running program, whatever happens to its parts on the way."""
+
+from __future__ import annotations
+
+import io
+import wave
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from jobs.models import Stage
+from tests.clips import bouncing_ball, still
+from tests.programs import Soundstage, wait_until
+from tests.services.person import Person
+
+SLOW = {"duration": "30", "quality_steps": "50"}
+"""Enough work to be caught at it."""
+
+
+def picture(content: bytes | Path) -> list[bytes]:
+    with av.open(io.BytesIO(content) if isinstance(content, bytes) else str(content), "r") as container:
+        return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+
+def seconds_of_sound(content: bytes) -> float:
+    with wave.open(io.BytesIO(content)) as sound:
+        assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (48_000, 2, 3)
+        return float(sound.getnframes() / 48_000)
+
+
+def row(stage: Soundstage, page: str) -> dict[str, Any]:
+    """The generation as it is stored, with how often each kind of thing happened to it."""
+    public_id = page.strip("/").split("/")[-1]
+    code = f"""
+import json
+from collections import Counter
+from jobs.models import Generation
+g = Generation.objects.get(public_id={public_id!r})
+happened = Counter(g.job_events.values_list("kind", flat=True))
+print(json.dumps({{"pk": g.pk, "attempts": g.attempts, "timings": g.timings, "error": g.error, "happened": happened}}))
+"""
+    stored: dict[str, Any] = stage.python(code)
+    return stored
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clips") / "long.mp4"
+    bouncing_ball(path, seconds=30, impacts=[0.5 + n for n in range(29)])
+    return path
+
+
+def test_a_clip_gets_its_sound(stage: Soundstage, person: Person, clip: Path) -> None:
+    page = person.ask(clip, prompt="knocks on wood")
+    assert person.outcome(page) == "succeeded"
+    video = person.download(page, "video")
+    assert video.headers["Content-Type"] == "video/mp4"
+    assert video.headers["Content-Disposition"] == 'attachment; filename="ball - seed 7.mp4"'
+    assert picture(video.content) == picture(clip)
+    with av.open(io.BytesIO(video.content)) as container:
+        assert [stream.codec_context.name for stream in container.streams.audio] == ["aac"]
+    assert seconds_of_sound(person.download(page, "audio").content) == pytest.approx(2.0, abs=0.001)
+    stored = row(stage, page)
+    assert set(stored["timings"]) == set(Stage)
+    assert (stored["attempts"], stored["happened"]["started"], stored["happened"]["succeeded"]) == (1, 1, 1)
+
+
+def test_words_alone_get_sound(person: Person) -> None:
+    page = person.ask(prompt="rain on a tin roof", duration="1.5")
+    assert person.outcome(page) == "succeeded"
+    assert seconds_of_sound(person.download(page, "audio").content) == pytest.approx(1.5, abs=0.001)
+    assert person.client.get(f"/media{page}video").status_code == 404
+
+
+def test_the_same_seed_sounds_the_same_and_another_take_does_not(person: Person, clip: Path) -> None:
+    asset = person.upload(clip).json()["id"]
+    pages = [person.ask(asset), person.ask(asset)]
+    again = person.send(f"{pages[0]}take/", {"seed": "new"}, page=pages[0])
+    pages.append(again.headers["Location"])
+    assert [person.outcome(page) for page in pages] == ["succeeded"] * 3
+    first, same, other = (person.download(page, "audio").content for page in pages)
+    assert first == same
+    assert first != other
+
+
+def test_many_at_once_all_succeed(person: Person, clip: Path) -> None:
+    asset = person.upload(clip).json()["id"]
+    pages = [person.ask(asset, seed=str(seed)) for seed in range(6)]
+    assert [person.outcome(page) for page in pages] == ["succeeded"] * 6
+
+
+def test_nobody_else_gets_at_the_files(stage: Soundstage, person: Person, clip: Path) -> None:
+    page = person.ask(clip)
+    assert person.outcome(page) == "succeeded"
+    person.client.cookies.clear()
+    for address in (f"/media{page}audio", page, f"{page}live/"):
+        assert person.client.get(address).headers["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("died", ["jobs.celery worker", "-m engine"], ids=["worker", "engine"])
+def test_what_a_dead_program_was_at_is_finished(stage: Soundstage, person: Person, long_clip: Path, died: str) -> None:
+    page = person.ask(long_clip, **SLOW)
+    person.wait(page, "running")
+    stage.kill(died)
+    assert person.phase(page) == "running"
+    assert person.outcome(page) == "succeeded"
+    assert seconds_of_sound(person.download(page, "audio").content) == pytest.approx(30.0, abs=0.001)
+    assert row(stage, page)["happened"]["succeeded"] == 1
+    wait_until(stage.healthy, "health")
+
+
+def test_a_lost_message_is_sent_again(stage: Soundstage, person: Person, clip: Path) -> None:
+    """Nobody takes messages while the worker is down; by the time it is back, they are gone."""
+    asset = person.upload(clip).json()["id"]
+    messages = stage.data / "queue" / "messages"
+    with stage.frozen("jobs.celery worker"):
+        page = person.ask(asset)
+        wait_until(lambda: any(_rings(messages)), "the message")
+        for message in _rings(messages):
+            message.unlink()
+        assert person.phase(page) == "queued"
+    assert person.outcome(page) == "succeeded"
+    assert row(stage, page)["attempts"] == 1
+
+
+def test_a_message_delivered_many_times_is_done_once(stage: Soundstage, person: Person, clip: Path) -> None:
+    asset = person.upload(clip).json()["id"]
+    with stage.frozen("jobs.celery worker"):
+        page = person.ask(asset)
+        key = row(stage, page)["pk"]
+        stage.python(f"from jobs.doorbell import ring\nfor _ in range(8): ring('advance', {key})\nprint(0)")
+    assert person.outcome(page) == "succeeded"
+    happened = row(stage, page)["happened"]
+    assert [happened[kind] for kind in ("queued", "started", "submitted", "succeeded")] == [1, 1, 1, 1]
+    stage.python(f"from jobs.doorbell import ring\nring('advance', {key})\nprint(0)")
+    other = person.ask(asset, seed="8")
+    assert person.outcome(other) == "succeeded"
+    assert row(stage, page)["happened"] == happened
+
+
+def test_a_running_generation_can_be_cancelled(stage: Soundstage, person: Person, long_clip: Path) -> None:
+    page = person.ask(long_clip, **SLOW)
+    person.wait(page, "running")
+    assert person.send(f"{page}cancel/", {}, page=page).status_code == 302
+    assert person.outcome(page) == "cancelled"
+
+
+def test_what_browsers_cannot_play_keeps_its_picture_and_gets_a_copy(person: Person, tmp_path: Path) -> None:
+    path = tmp_path / "old.avi"
+    still(path, codec="mpeg4", fps=25, seconds=1.5)
+    page = person.ask(path)
+    assert person.outcome(page) == "succeeded"
+    assert picture(person.download(page, "video").content) == picture(path)
+    with av.open(io.BytesIO(person.download(page, "playable").content)) as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+
+
+def _rings(messages: Path) -> list[Path]:
+    """The messages that ask for work on a generation; beat's own come and go beside them."""
+    return [path for path in messages.glob("*.msg") if "jobs.tasks.advance" in path.read_text()]
