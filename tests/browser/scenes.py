@@ -108,7 +108,11 @@ def make_everything() -> dict[str, Any]:
             "width": width, "height": height, "fps": FPS, "plays_in_browsers": True, "has_audio": False,
             "size_bytes": path.stat().st_size,
         } | facts  # fmt: skip
-        made = Clip(team=team, uploaded_by=user, name=f"{name}.mp4", sha256=name, duration=SECONDS, facts=known)
+        made = Clip(
+            team=team, uploaded_by=user, name=f"{name}.mp4", sha256=name, duration=SECONDS, facts=known,
+            preview_due_since=None if known["plays_in_browsers"] else now,
+        )  # fmt: skip
+        made.preview_due_since = None if made.plays_in_browsers else now
         store(made.file, path, "original.mp4")
         store(made.poster, poster, "poster.jpg")
         made.save()

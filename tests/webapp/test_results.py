@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -15,44 +14,14 @@ from django.utils import timezone
 
 from jobs.models import Clip, Generation, Stage, Status
 from tests.clips import still
-from webapp.accounts.models import Membership, Role, Team, User
+from tests.webapp.conftest import Elements
+from webapp.accounts.models import Team
 from webapp.studio.understanding import Understanding
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]  # nothing is collected
 
 HOSTILE = """"><script>alert('x')</script>{{ 7|add:7 }}"""
 FACTS = {"width": 320, "height": 180, "fps": 30.0, "plays_in_browsers": True, "has_audio": False, "silent": False}
-
-
-@pytest.fixture
-def team() -> Team:
-    return Team.objects.create(name="Night Shift")
-
-
-def member(team: Team, name: str, role: Role = Role.MEMBER) -> Client:
-    user = User.objects.create_user(f"{name}@example.org", "correct horse battery")
-    Membership.objects.create(team=team, user=user, role=role)
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def alice(team: Team) -> Client:
-    """In the team, and may create."""
-    return member(team, "alice")
-
-
-@pytest.fixture
-def victor(team: Team) -> Client:
-    """In the team, as a viewer."""
-    return member(team, "victor", Role.VIEWER)
-
-
-@pytest.fixture
-def charlie() -> Client:
-    """A stranger, with a team of his own."""
-    return member(Team.objects.create(name="Elsewhere"), "charlie")
 
 
 @pytest.fixture
@@ -93,21 +62,6 @@ def page(client: Client, generation: Generation, name: str = "generation") -> st
     response = client.get(address(generation, name))
     assert response.status_code == 200
     return response.content.decode()
-
-
-class Elements(HTMLParser):
-    """The start tags of a page with their attributes."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.all: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.all.append((tag, dict(attrs)))
-
-    def having(self, name: str) -> list[dict[str, str | None]]:
-        return [attributes for _, attributes in self.all if name in attributes]
 
 
 def buttons(html: str) -> set[str | None]:
@@ -194,7 +148,7 @@ def test_text_to_audio_is_the_waveform_player_alone(alice: Client, team: Team) -
 def test_a_clip_no_browser_plays_shows_its_poster_until_the_preview_is_made(
     alice: Client, team: Team, clip: Clip
 ) -> None:
-    Clip.objects.update(facts=FACTS | {"plays_in_browsers": False})
+    Clip.objects.update(facts=FACTS | {"plays_in_browsers": False}, preview_due_since=timezone.now())
     generation = made(team, Clip.objects.get(), Status.SUCCEEDED)
     Generation.objects.update(video_preview=generation.video.name)
     html = page(alice, generation)
@@ -204,12 +158,19 @@ def test_a_clip_no_browser_plays_shows_its_poster_until_the_preview_is_made(
     (root,) = Elements(html).having("data-generation")
     assert root["data-live"]
     stamp = alice.get(address(generation, "generation-live")).headers["ETag"]
-    Clip.objects.update(preview=generation.video.name)
+    Clip.objects.update(preview=generation.video.name, preview_due_since=None)
     response = alice.get(address(generation, "generation-live"), headers={"If-None-Match": stamp})
     assert response.status_code == 200
     elements = Elements(response.content.decode())
     assert len(elements.having("data-locked")) == 2
     assert "data-live" not in elements.having("data-generation")[0]
+
+
+def test_a_clip_of_which_no_preview_can_be_made_is_not_waited_for(alice: Client, team: Team, clip: Clip) -> None:
+    Clip.objects.update(facts=FACTS | {"plays_in_browsers": False})
+    html = page(alice, made(team, Clip.objects.get(), Status.SUCCEEDED))
+    assert "Browsers can’t play this format." in html
+    assert "data-live" not in Elements(html).having("data-generation")[0]
 
 
 def test_a_failure_is_one_sentence_with_a_way_on(alice: Client, team: Team, clip: Clip) -> None:
