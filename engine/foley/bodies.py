@@ -25,6 +25,9 @@ Places = NDArray[np.float64]
 FASTEST = 2.5
 """Picture diagonals per second; nothing is looked for further away than this allows."""
 
+COMPACT = 0.75
+"""Of its convex hull: what fills less is no one thing, but limbs or a crowd."""
+
 MOST = 8
 """Bodies followed at a time."""
 
@@ -40,8 +43,8 @@ KINK = 0.15
 ROUGH = 0.12
 """Of a path's high speed (its 90th percentile): where velocity changes by more from place to place, no thing moves."""
 
-RESTING = 0.2
-"""Of the same: what is slower half of the time rests more than it moves."""
+RESTING = 0.1
+"""Of the same: what is slower rests."""
 
 _LARGEST = 0.08  # of the picture
 _SMALLEST = 16  # pixels
@@ -85,22 +88,21 @@ class Body:
 
     @property
     def flies(self) -> bool:
-        """Whether it moves most of the time, and evenly outside contacts: as a thing does and a limb does not."""
-        velocity, change, _ = self._course()
-        speed = np.hypot(*velocity.T)
-        fast = float(np.percentile(speed, 90))
-        return bool(_usual(change) < ROUGH * fast and np.median(speed) > RESTING * fast)
+        """Whether it moves evenly outside contacts, as a thing does and a limb does not."""
+        course = self._course()
+        return course.steps >= SHORTEST - 2 and course.noise < ROUGH * course.fast
 
     def kinks(self) -> list[Kink]:
         """The contacts on its path.
 
-        Between contacts only one steady acceleration (gravity) changes the velocity. A blow between two frames shows
-        its change of velocity in two shares, the larger at the nearer frame: their centre of gravity is the instant.
+        Between contacts only one steady acceleration (gravity) changes the velocity, or none where it rests. A blow
+        between two frames shows its change of velocity in two shares, the larger at the nearer frame: their centre of
+        gravity is the instant.
         """
-        velocity, change, span = self._course()
-        times, places = self.times[:: self._stride][1:], self.places[:: self._stride][1:]
+        course = self._course()
+        velocity, change, span, noise = course.velocity, course.change, course.span, course.noise
+        times, places = (each[1:] for each in self._spaced())
         size = np.hypot(*change.T)
-        noise = _usual(change)
         found: list[tuple[float, Kink]] = []
         for k in range(len(size)):
             around = slice(max(0, k - 1), k + 2)
@@ -123,25 +125,45 @@ class Body:
         strongest = max((whole for whole, _ in found), default=0.0)
         return [kink for whole, kink in found if whole >= KINK * strongest]
 
-    @property
-    def _stride(self) -> int:
-        """Frames from one place that counts to the next: at high rates a pixel's trembling is a large velocity."""
-        return max(1, round(_PACE / float(np.median(np.diff(self.times)))))
+    def _spaced(self) -> tuple[Places, Places]:
+        """Times and places at no more than about 30 a second: closer ones turn a pixel's trembling into velocity."""
+        kept = [0]
+        for index, time in enumerate(self.times):
+            if time - self.times[kept[-1]] >= 0.8 * _PACE:
+                kept.append(index)
+        return self.times[kept], self.places[kept]
 
-    def _course(self) -> tuple[Places, Places, Places]:
-        """Velocities between places (pixels per second), their changes without gravity's, and the seconds of these."""
-        times, places = self.times[:: self._stride], self.places[:: self._stride]
+    def _course(self) -> _Course:
+        times, places = self._spaced()
         steps = np.diff(times)
         velocity = np.diff(places, axis=0) / steps[:, None]
+        speed = np.hypot(*velocity.T)
+        fast = float(np.percentile(speed, 90))
+        moving = (speed[:-1] > RESTING * fast) & (speed[1:] > RESTING * fast)
         span = (steps[:-1] + steps[1:]) / 2
-        change = np.diff(velocity, axis=0)
-        change -= np.median(change / span[:, None], axis=0) * span[:, None]
-        return velocity, change, span
+        held = np.diff(velocity, axis=0)
+        if not moving.any():
+            return _Course(velocity, held, span, fast, np.inf, 0)
+        free = held - np.median(held[moving] / span[moving, None], axis=0) * span[:, None]
+        change = np.where((np.hypot(*free.T) < np.hypot(*held.T))[:, None], free, held)
+        noise = 1.48 * float(np.median(np.hypot(*change[moving].T)))  # by the median: the large changes are contacts
+        return _Course(velocity, change, span, fast, noise, int(moving.sum()))
 
 
-def _usual(change: Places) -> float:
-    """The standard deviation of the small changes of velocity, by their median (the large ones are contacts)."""
-    return 1.48 * float(np.median(np.hypot(*change.T)))
+@dataclass(frozen=True)
+class _Course:
+    """A path's velocities (n, 2) in pixels per second, and the changes (n - 1, 2) from one to the next but gravity's.
+
+    `span` are the seconds of each change, `fast` is the 90th percentile of the speed, `noise` the standard deviation of
+    the small changes and `steps` how many of them happen in motion.
+    """
+
+    velocity: Places
+    change: Places
+    span: Places
+    fast: float
+    noise: float
+    steps: int
 
 
 @dataclass
@@ -212,7 +234,7 @@ def bodies(shot: Sequence[Frame]) -> list[Body]:
 
 
 def _blobs(image: Gray, without: Gray, before: Gray) -> list[_Blob]:
-    """What stands out from the picture without bodies and is compact: discs and blocks, no limbs, no crowds."""
+    """What stands out from the picture without bodies and is compact: balls, blocks, sticks; no limbs, no crowds."""
     apart = cv2.absdiff(image, without)
     mask = (apart > 12 + 3 * float(np.median(apart))).astype(np.uint8)
     opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
@@ -222,15 +244,23 @@ def _blobs(image: Gray, without: Gray, before: Gray) -> list[_Blob]:
     found = []
     for index in range(1, count):
         left, top, wide, high, area = (int(value) for value in stats[index])
-        compact = area > 0.45 * wide * high and max(wide, high) < 2.5 * min(wide, high)
         whole = left > 0 and top > 0 and left + wide < width and top + high < height
-        if compact and whole and _SMALLEST <= area < _LARGEST * image.size:
-            here = labels[top : top + high, left : left + wide] == index
-            box = slice(top, top + high), slice(left, left + wide)
+        if not whole or not _SMALLEST <= area < _LARGEST * image.size:
+            continue
+        box = slice(top, top + high), slice(left, left + wide)
+        here = labels[box] == index
+        if area > COMPACT * _hull(here):
             shade, moved = float(image[box][here].mean()), float(changed[box][here].mean())
             x, y = centres[index]
             found.append(_Blob(float(x), float(y), float(area), shade, (left, top, wide, high), moved))
     return found
+
+
+def _hull(mask: NDArray[np.bool]) -> float:
+    """The area of the convex hull of a mask's pixels, their own extent included."""
+    outline, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    hull = cv2.convexHull(np.concatenate(outline))
+    return cv2.contourArea(hull) + 0.5 * cv2.arcLength(hull, True) + 1
 
 
 def _inside(place: tuple[float, float], blob: _Blob) -> bool:
