@@ -60,16 +60,16 @@ class Person:
         assert found
         return found[1]
 
-    def wait(self, page: str, *phases: str) -> None:
-        """Look at the results page until it is in one of the phases."""
+    def wait(self, page: str, *phases: str, pause: float = 0.05) -> None:
+        """Look at the results page, every `pause` seconds, until it is in one of the phases."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while (phase := self.phase(page)) not in phases:
             assert time.monotonic() < deadline, f"still {phase}"
-            time.sleep(0.02)
+            time.sleep(pause)
 
-    def outcome(self, page: str) -> str:
+    def outcome(self, page: str, pause: float = 0.05) -> str:
         """How the generation ended: succeeded, failed or cancelled."""
-        self.wait(page, "finished")
+        self.wait(page, "finished", pause=pause)
         found = STATUS.search(self.client.get(page).text)
         assert found
         return found[1]

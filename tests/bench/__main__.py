@@ -1,0 +1,244 @@
+"""Prints one table: what was measured, as a ratio or a time, against its target, and what limits it.
+
+Every figure is the median of several runs after a warm-up, on the embedded set-up as `make run` starts it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+from engine.foley.model import Foley
+from engine.foley.see import MAX_RATE, PIXELS, see
+from engine.frames import frames
+from engine.model import Parameters
+from jobs.media import sandbox
+from jobs.media.formats import sniff
+from tests.clips import bouncing_ball
+from tests.programs import ROOT, Soundstage, soundstage
+from tests.services.person import ACCOUNT, Person, signed_in
+
+RUNS = 5
+SECONDS, LONG_SECONDS = 8, 80
+PAGE_PAUSE = 0.4  # seconds between a page's questions while a generation runs
+FPS, WIDTH, HEIGHT = 30, 1280, 720
+PROMPT = "knocks on wood, light wind"
+
+
+@dataclass(frozen=True)
+class Row:
+    what: str
+    measured: str
+    target: str
+    limit: str
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="soundstage-bench-") as folder:
+        home = Path(folder)
+        clip, long_clip = _clip(home / "clip.mp4", SECONDS), _clip(home / "long.mp4", LONG_SECONDS)
+        print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
+        print(f"clip: {SECONDS} s, {WIDTH}x{HEIGHT}, {FPS} fps, {clip.stat().st_size / 1e6:.1f} MB; {RUNS} runs each\n")
+        _print(Row("", "measured", "target", "limited by"))
+        with soundstage(home / "data", **ACCOUNT) as stage, signed_in(stage.url) as person:
+            asset = person.upload(clip).json()["id"]
+            _print(*_job(stage, person, asset))
+            _print(*_click(stage, asset))
+        _print(*_model(clip))
+        _print(*_mux(clip, long_clip, home))
+
+
+# --- The whole job ----------------------------------------------------------------------------------------------------
+
+
+def _job(stage: Soundstage, person: Person, asset: str) -> list[Row]:
+    """From sending the form to the row saying that it succeeded, with the stages' shares as the row tells them."""
+
+    def once() -> tuple[float, dict[str, float]]:
+        begun = time.time()
+        page = person.ask(asset, prompt=PROMPT, duration=str(SECONDS))
+        assert person.outcome(page, pause=PAGE_PAUSE) == "succeeded"
+        code = (
+            f"import json; g = Generation.objects.get(public_id={page.split('/')[2]!r}); "
+            "print(json.dumps([g.finished_at.timestamp(), g.timings]))"
+        )
+        finished, timings = stage.python(code)
+        return finished - begun, timings
+
+    once()
+    seconds, timings = sorted((once() for _ in range(RUNS)), key=lambda measured: measured[0])[RUNS // 2]
+    shares = [f"{stage} {spent / seconds:.0%}" for stage, spent in timings.items()]
+    waiting = 1 - sum(timings.values()) / seconds
+    return [
+        Row(
+            "submit to succeeded, of the clip’s length",
+            f"{seconds / SECONDS:.3f} ({seconds:.2f} s)",
+            "0.5",
+            "looking at the picture, in the engine",
+        ),
+        Row("    its shares", ", ".join([*shares, f"sending and queueing {waiting:.0%}"]), "", ""),
+    ]
+
+
+# --- The page ---------------------------------------------------------------------------------------------------------
+
+WATCH = """
+addEventListener("click", () => sessionStorage.setItem("clicked", Date.now()), true);
+const look = () => {
+  const phase = document.querySelector("[data-phase]")?.dataset.phase;
+  if (!phase || phase === "queued") return;
+  if (!sessionStorage.getItem("running")) sessionStorage.setItem("running", Date.now());
+};
+new MutationObserver(look).observe(document, { subtree: true, childList: true, attributes: true });
+"""
+
+
+def _click(stage: Soundstage, asset: str) -> list[Row]:
+    """From the click on Generate to the results page saying that it runs, in a browser."""
+    program = shutil.which("chromium")
+    if program is None:
+        return [Row("click to “running” on the page", "not measured: Chromium is not installed", "300 ms", "")]
+
+    def once() -> float:
+        page.goto(f"{stage.url}/?from={earlier}")
+        page.evaluate("sessionStorage.clear()")
+        page.get_by_role("button", name="Generate").last.click()
+        page.wait_for_url("**/g/**")
+        page.wait_for_function("sessionStorage.getItem('running')", polling=20)
+        took = page.evaluate("sessionStorage.getItem('running') - sessionStorage.getItem('clicked')")
+        page.wait_for_selector('[data-phase="finished"]')
+        return float(took)
+
+    with sync_playwright() as playwright, signed_in(stage.url) as person:
+        earlier = person.ask(asset, prompt=PROMPT, duration=str(SECONDS)).split("/")[2]
+        person.outcome(f"/g/{earlier}/")
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        context = browser.new_context(bypass_csp=True)  # for what watches the page
+        context.add_cookies([{"name": n, "value": v, "url": stage.url} for n, v in person.client.cookies.items()])
+        context.add_init_script(WATCH)
+        page = context.new_page()
+        once()
+        took = [once() for _ in range(RUNS)]
+        browser.close()
+    return [
+        Row(
+            "click to “running” on the page",
+            f"{median(took):.0f} ms (at most {max(took):.0f})",
+            "300 ms",
+            "the queue folder is looked into every 50 ms, the page asks every 120 ms",
+        )
+    ]
+
+
+# --- The parts alone --------------------------------------------------------------------------------------------------
+
+
+def _mux(clip: Path, long_clip: Path, home: Path) -> list[Row]:
+    measured: dict[Path, list[dict[str, float]]] = {}
+    for each, seconds in ((clip, SECONDS), (long_clip, LONG_SECONDS)):
+        sound = _sound(home / f"{seconds}.wav", seconds)
+        command = [
+            sys.executable,
+            "-m",
+            "tests.bench.muxing",
+            str(each),
+            str(sound),
+            str(home / f"muxed-{seconds}.mp4"),
+        ]
+        measured[each] = [json.loads(subprocess.check_output(command, cwd=ROOT)) for _ in range(RUNS)]
+    took = median(run["seconds"] for run in measured[clip])
+    short, long = (median(run["megabytes"] for run in measured[each]) for each in (clip, long_clip))
+    start = _median_seconds(lambda: sandbox.run(sniff, clip, timeout_seconds=60))
+    return [
+        Row(
+            "mux alone, of the clip’s length",
+            f"{took / SECONDS:.4f} ({took * 1000:.0f} ms)",
+            "0.03",
+            "encoding the sound as AAC",
+        ),
+        Row(
+            "    its process’s memory at most",
+            f"{short:.1f} MB for {SECONDS} s, {long:.1f} MB for {LONG_SECONDS} s",
+            "no growth",
+            "",
+        ),
+        Row("    a process to do it in", f"{start * 1000:.0f} ms", "", "starting Python and importing PyAV and NumPy"),
+    ]
+
+
+def _model(clip: Path) -> list[Row]:
+    """The engine's model in this process: decoding alone, looking (with decoding), the whole."""
+    model = Foley()
+    model.load()
+    parameters = Parameters(prompt=PROMPT, seed=7, duration=SECONDS)
+    decoding = _median_seconds(lambda: _exhaust(frames(clip, SECONDS, PIXELS, MAX_RATE)))
+    looking = _median_seconds(lambda: _exhaust(see(clip, SECONDS, False)))
+    whole = _median_seconds(lambda: _exhaust(model.generate(clip, parameters)))
+    parts = {"decoding": decoding, "vision": looking - decoding, "synthesis": whole - looking}
+    return [
+        Row(
+            "the model alone, of the clip’s length",
+            f"{whole / SECONDS:.3f} ({whole:.2f} s)",
+            "",
+            max(parts, key=lambda part: parts[part]),
+        ),
+        Row("    its shares", ", ".join(f"{name} {part / whole:.0%}" for name, part in parts.items()), "", ""),
+    ]
+
+
+def _median_seconds(work: Callable[[], object]) -> float:
+    def once() -> float:
+        begun = time.perf_counter()
+        work()
+        return time.perf_counter() - begun
+
+    once()
+    return median(once() for _ in range(RUNS))
+
+
+def _exhaust(work: Any) -> None:
+    for _ in work:
+        pass
+
+
+# --- What it is measured with -----------------------------------------------------------------------------------------
+
+
+def _clip(path: Path, seconds: int) -> Path:
+    impacts = [0.5 + 0.75 * n for n in range(int((seconds - 0.5) / 0.75))]
+    bouncing_ball(path, fps=FPS, seconds=seconds, width=WIDTH, height=HEIGHT, impacts=impacts, background="textured")
+    return path
+
+
+def _sound(path: Path, seconds: int) -> Path:
+    noise = np.random.default_rng(1).integers(-8000, 8000, (seconds * 48_000, 2), dtype=np.int16)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        file.writeframes(noise.tobytes())
+    return path
+
+
+def _print(*rows: Row) -> None:
+    for row in rows:
+        print(f"{row.what:42} {row.measured:88} {row.target:10} {row.limit}".rstrip(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""One mux in a process of its own: `python -m tests.bench.muxing CLIP FACTS WAV TARGET` prints what it took as JSON.
+
+FACTS are those of the clip as JSON, so that measuring the clip is no part of it.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+from jobs.media.mux import mux
+from jobs.media.probe import ClipFacts
+
+
+def main(clip: str, facts: str, wav: str, target: str) -> None:
+    begun = time.perf_counter()
+    mux(Path(clip), Path(wav), Path(target), ClipFacts(**json.loads(facts)))
+    seconds = time.perf_counter() - begun
+    print(json.dumps({"seconds": seconds, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
