@@ -202,6 +202,16 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(page: Page, ball
     expect(page.get_by_text("ball.mp4").first).to_be_visible()
 
 
+def test_without_a_clip_the_form_says_so_where_one_is_chosen(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("Prompt", exact=True).fill("A ball bounces")
+    page.get_by_role("button", name="Generate sound").click()
+    file = page.locator("input[type=file]")
+    expect(file).to_be_focused()
+    assert "Choose a clip, or switch to Text to audio." in described(page, file)
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("A ball bounces")
+
+
 def test_the_chosen_clip_plays_before_it_has_arrived(page: Page, ball: Path) -> None:
     held: list[Route] = []
     page.route(re.compile("/clips/$"), lambda route: held.append(route))
@@ -275,6 +285,7 @@ def test_a_clip_is_known_by_its_asset_id(page: Page) -> None:
     page.get_by_label("Asset ID", exact=True).fill("asset_nobody")
     page.get_by_role("button", name="Use", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("no clip with this asset ID")
+    assert "no clip with this asset ID" in described(page, page.get_by_label("Asset ID", exact=True))
     expect(page.locator("[data-fact=name]")).to_have_text("tall.mp4")
 
 

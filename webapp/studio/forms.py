@@ -19,6 +19,8 @@ PARAMETERS = (
     "prompt", "negative_prompt", "duration", "quality_steps", "prompt_strength", "focus_on_subject", "seed",
 )  # fmt: skip
 
+# What is wrong with the clip is said in one place on the stage, however the clip was chosen.
+CLIP_REFUSAL = "clip-refusal"
 NO_CLIP = "Choose a clip, or switch to Text to audio."
 UNKNOWN_CLIP = "Your team has no clip with this asset ID. Copy the ID again, or choose the clip itself."
 EMPTY_FILE = "The file is empty. Choose another one."
@@ -61,14 +63,22 @@ class GenerationForm(forms.Form):
     upload = forms.FileField(
         label="Clip",
         required=False,
-        widget=forms.FileInput({"accept": "video/*,image/gif,.mkv"}),
+        widget=forms.FileInput(
+            {"accept": "video/*,image/gif,.mkv", "aria-describedby": f"id_upload_helptext {CLIP_REFUSAL}"}
+        ),
         error_messages={"empty": EMPTY_FILE},
     )
     clip = forms.CharField(
         label="Asset ID",
         required=False,
         widget=forms.TextInput(
-            {"class": "box", "placeholder": "asset_…", "autocomplete": "off", "spellcheck": "false"}
+            {
+                "class": "box",
+                "placeholder": "asset_…",
+                "autocomplete": "off",
+                "spellcheck": "false",
+                "aria-describedby": CLIP_REFUSAL,
+            }
         ),
     )
 
@@ -147,8 +157,10 @@ class GenerationForm(forms.Form):
     def _find_clip(self) -> Clip | None:
         public_id = self.cleaned_data["clip"]
         clip = Clip.objects.filter(team=self.team, public_id=public_id).first()
-        if clip is None:
-            self.add_error("clip", UNKNOWN_CLIP if public_id else NO_CLIP)
+        if clip is None and public_id:
+            self.add_error("clip", UNKNOWN_CLIP)
+        elif clip is None:
+            self.add_error("upload", NO_CLIP)
         return clip
 
     def parameters(self) -> intake.Parameters:
