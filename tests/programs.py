@@ -82,9 +82,9 @@ def running(command: list[str], *, user: str | None = None, log: Path) -> Iterat
 
 
 @contextmanager
-def redis_server() -> Iterator[str]:
-    """A Redis of our own; yields its URL."""
-    program, port = needed("redis-server"), free_port()
+def redis_server(port: int | None = None) -> Iterator[str]:
+    """A Redis of our own, on a given port where it is to come back; yields its URL."""
+    program, port = needed("redis-server"), port or free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
         with running(command, log=Path(folder, "log")) as process:

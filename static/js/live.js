@@ -78,5 +78,7 @@ export function watch(root, { changed, trouble }) {
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && root.dataset.live) ask();
   });
-  schedule();
+  // The page was rendered before its scripts had loaded: a job that waited then may well run by now.
+  if (root.dataset.phase === "queued") ask();
+  else schedule();
 }

@@ -15,7 +15,7 @@ import tempfile
 import time
 import wave
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,6 +29,7 @@ from engine.frames import frames
 from engine.model import Parameters
 from jobs.media import sandbox
 from jobs.media.formats import sniff
+from jobs.media.probe import Limits, probe
 from tests.clips import bouncing_ball
 from tests.programs import ROOT, Soundstage, soundstage
 from tests.services.person import ACCOUNT, Person, signed_in
@@ -151,15 +152,9 @@ def _click(stage: Soundstage, asset: str) -> list[Row]:
 def _mux(clip: Path, long_clip: Path, home: Path) -> list[Row]:
     measured: dict[Path, list[dict[str, float]]] = {}
     for each, seconds in ((clip, SECONDS), (long_clip, LONG_SECONDS)):
-        sound = _sound(home / f"{seconds}.wav", seconds)
-        command = [
-            sys.executable,
-            "-m",
-            "tests.bench.muxing",
-            str(each),
-            str(sound),
-            str(home / f"muxed-{seconds}.mp4"),
-        ]
+        sound, target = _sound(home / f"{seconds}.wav", seconds), home / f"muxed-{seconds}.mp4"
+        facts = json.dumps(asdict(probe(each, Limits())))
+        command = [sys.executable, "-m", "tests.bench.muxing", str(each), facts, str(sound), str(target)]
         measured[each] = [json.loads(subprocess.check_output(command, cwd=ROOT)) for _ in range(RUNS)]
     took = median(run["seconds"] for run in measured[clip])
     short, long = (median(run["megabytes"] for run in measured[each]) for each in (clip, long_clip))
