@@ -92,14 +92,22 @@ def watch(page: Page, *, settling: float = 0.5, seconds: float = 2.0) -> list[fl
     return drifts
 
 
-def share_within_a_frame(drifts: list[float]) -> float:
-    return sum(abs(drift) < FRAME for drift in drifts) / len(drifts)
+def within_a_frame(drifts: list[float]) -> list[bool]:
+    return [abs(drift) < FRAME for drift in drifts]
 
 
-def assert_locked(drifts: list[float]) -> None:
-    """Under one frame; a busy machine may miss a beat or two, which a lock makes up for."""
-    assert share_within_a_frame(drifts) > 0.9, [round(drift * 1000) for drift in drifts]
-    assert share_within_a_frame(drifts[-10:]) == 1.0, [round(drift * 1000) for drift in drifts[-10:]]
+def assert_locked(page: Page, *, seconds: float = 2.0) -> None:
+    """Playing, and under one frame apart.
+
+    A busy machine may make a picture miss a beat. A lock makes up for that, so where the first look saw it happen, the
+    second one, right after it, decides.
+    """
+    for drifts in (watch(page, seconds=seconds) for _ in range(2)):
+        assert page.evaluate(LOOK)["paused"] == [False, False]
+        close = within_a_frame(drifts)
+        if sum(close) > 0.9 * len(close) and all(close[-10:]):
+            return
+    raise AssertionError([round(drift * 1000) for drift in drifts])
 
 
 # Playing
@@ -112,7 +120,7 @@ def test_both_videos_stay_within_a_frame_at_any_rate(page: Page, site: Site, sta
     wait_for_media(page)
     page.get_by_label("Speed").select_option(rate)
     page.get_by_role("button", name="Play").click()
-    assert_locked(watch(page))
+    assert_locked(page)
     seen = page.evaluate(LOOK)
     assert seen["paused"] == [False, False]
     assert abs(seen["drift"]) < FRAME * 1000
@@ -123,7 +131,7 @@ def test_they_are_locked_again_after_a_seek_while_playing(voiced: Page) -> None:
     voiced.get_by_role("button", name="Play").click()
     voiced.wait_for_function("() => document.getElementById('result').currentTime > 0.3")
     click_waveform(voiced, 0.5)
-    assert_locked(watch(voiced, seconds=1.0))
+    assert_locked(voiced, seconds=1.0)
     assert voiced.evaluate(LOOK)["times"][1] > SECONDS / 2
 
 
@@ -132,7 +140,7 @@ def test_the_loop_starts_both_over_together(voiced: Page) -> None:
     click_waveform(voiced, 0.9)
     voiced.get_by_role("button", name="Play").click()
     voiced.wait_for_function("() => document.getElementById('result').currentTime < 1")
-    assert_locked(watch(voiced, seconds=1.0))
+    assert_locked(voiced, seconds=1.0)
     assert voiced.evaluate(LOOK)["paused"] == [False, False]
 
 
@@ -145,7 +153,7 @@ def test_without_the_loop_both_stop_at_the_end_and_play_starts_over(voiced: Page
     assert all(abs(time - SECONDS) < 2 * FRAME for time in seen["times"])
     voiced.get_by_role("button", name="Play").click()
     voiced.wait_for_function("() => document.getElementById('result').currentTime < 1")
-    assert_locked(watch(voiced, seconds=0.5))
+    assert_locked(voiced, seconds=0.5)
 
 
 def test_paused_they_show_the_very_same_frame(voiced: Page) -> None:
@@ -171,7 +179,7 @@ def test_while_one_waits_for_its_data_the_other_is_held(page: Page, site: Site) 
         route.continue_()
     page.unroute_all()
     page.wait_for_function("() => document.getElementById('result').currentTime > 0.2")
-    assert_locked(watch(page, seconds=0.5))
+    assert_locked(page, seconds=0.5)
 
 
 # Hearing
@@ -190,7 +198,7 @@ def test_switching_while_playing_keeps_them_locked(voiced: Page) -> None:
     voiced.get_by_role("button", name="Play").click()
     voiced.wait_for_timeout(500)
     voiced.get_by_role("button", name="Original", exact=True).click()
-    assert_locked(watch(voiced, seconds=1.0))
+    assert_locked(voiced, seconds=1.0)
 
 
 def test_volume_and_mute_reach_the_one_that_is_heard(voiced: Page) -> None:
@@ -369,7 +377,7 @@ def test_the_page_changes_from_queued_to_the_player_without_a_reload(page: Page,
     expect(page).to_have_title(re.compile("^A heavy wooden ball"))
     wait_for_media(page)
     page.get_by_role("button", name="Play").click()
-    assert_locked(watch(page, seconds=0.5))
+    assert_locked(page, seconds=0.5)
 
 
 def test_what_only_progressed_is_changed_in_place(page: Page, site: Site) -> None:
