@@ -339,3 +339,55 @@ def still(
     picture = textured(width, height)
     film(path, picture, fps=fps, seconds=seconds, codec=codec, with_audio=with_audio, noise=noise)
     return []
+
+
+def falling_blocks(
+    path: Path,
+    *,
+    impacts: Sequence[float] = (0.6, 1.35, 2.1, 3.0),
+    fps: FrameRate = 30.0,
+    seconds: float = 3.5,
+    width: int = 320,
+    height: int = 180,
+    noise: float = 0.0,
+) -> list[float]:
+    """Blocks that appear, fall for 0.4 s, land at `impacts`, lie for 0.35 s and vanish; one at a time, over a texture."""
+    behind = textured(width, height)
+    side, floor, fall = height // 8, height * 5 // 6, height * 2 / 3
+
+    def picture(time: float) -> Image:
+        image = behind(time)
+        for impact in impacts:
+            if impact - 0.4 <= time < impact + 0.35:
+                bottom = round(floor - fall * (1 - min(1.0, (time - impact + 0.4) / 0.4) ** 2))
+                cv2.rectangle(image, (width // 2, bottom - side), (width // 2 + side, bottom), (230, 230, 230), -1)
+        return image
+
+    film(path, picture, fps=fps, seconds=seconds, noise=noise)
+    return [time for time in sorted(impacts) if time < seconds]
+
+
+def drumstick(
+    path: Path,
+    *,
+    beat: float = 0.5,
+    fps: FrameRate = 30.0,
+    seconds: float = 3.2,
+    width: int = 320,
+    height: int = 180,
+    noise: float = 0.0,
+) -> list[float]:
+    """A slanting stick that strikes every `beat` seconds, first at `beat`, and swings up again in between."""
+    behind = plain(width, height)
+    fine = 16
+
+    def picture(time: float) -> Image:
+        image = behind(time)
+        tip = height * (0.83 - 0.38 * abs(math.sin(math.pi * time / beat)))
+        ends = [(0.38 * width, tip - 0.14 * height), (0.62 * width, tip)]
+        start, end = ((round(x * fine), round(y * fine)) for x, y in ends)
+        cv2.line(image, start, end, (180, 200, 230), 6, cv2.LINE_AA, 4)
+        return image
+
+    film(path, picture, fps=fps, seconds=seconds, noise=noise)
+    return [beat * turn for turn in range(1, math.ceil(seconds / beat))]

@@ -133,7 +133,7 @@ def report(plan: Plan, sheet: CueSheet) -> dict[str, Any]:
 def _summary(plan: Plan, layers: list[dict[str, Any]]) -> str:
     heard = [str(layer["words"] or layer["family"]) for layer in layers]
     if not plan.layers:
-        text = "No sound named in the prompt is known here; what is heard comes from the picture."
+        text = "No sound named in the prompt is known here."
     else:
         together = heard[0] if len(heard) == 1 else f"{', '.join(heard[:-1])} and {heard[-1]}"
         text = f"Heard: {together}" + (f", in this room: {plan.room}." if plan.room else ".")

@@ -52,7 +52,7 @@ FLOORS: dict[str, Floor] = {
     "ceramic": Floor(0.35, 0.40, 1.00, grains=0.04, crowd=0.04, low=3000, high=9000, tau=0.0006, lasting=0.12),
     "glass": Floor(0.55, 0.40, 0.80, grains=0.03, crowd=0.04, low=3000, high=9000, tau=0.001, lasting=0.12),
     "gravel": Floor(
-        0.00, 0.35, 0.08, grains=1.00, crowd=0.42, low=1300, high=8500, tau=0.0012, spread=1.15, lasting=0.30
+        0.00, 0.35, 0.08, grains=1.00, crowd=0.42, low=1300, high=8500, tau=0.0012, spread=0.95, lasting=0.30
     ),
     "snow": Floor(0.00, 0.30, 0.00, grains=0.90, crowd=0.90, low=500, high=3800, tau=0.0022, spread=0.55, lasting=0.36),
     "sand": Floor(0.00, 0.45, 0.00, grains=0.70, crowd=1.00, low=900, high=5500, tau=0.0005, spread=0.60, lasting=0.30),
@@ -77,8 +77,8 @@ def footstep(hit: Hit) -> Signal:
     name = next(key for key, value in FLOORS.items() if value is floor)
     force = min(1.0, 0.15 + 0.85 * hit.force)
     pace = character.speed
-    toe_after = (0.19 - 0.12 * pace) * hit.random.uniform(0.9, 1.1)
-    toe_share = (0.22 + 0.30 * pace) * hit.random.uniform(0.75, 1.25)
+    toe_after = (0.13 - 0.07 * pace) * hit.random.uniform(0.9, 1.1)
+    toe_share = (0.06 + 0.22 * pace) * hit.random.uniform(0.75, 1.25)
     foot = 1.0 + 0.05 * (hit.turn % 2)  # one shoe is not the other
     out = np.zeros(samples(toe_after + max(floor.lasting + 0.1, 0.25) + (1.8 if name == "metal" else 0.35)))
     for at, share in ((0.0, 1.0), (toe_after, toe_share)):
@@ -116,7 +116,7 @@ def _sole(hit: Hit, floor: Floor, name: str, force: float, foot: float, heel: bo
         add(whole, out, 0)
         add(whole, ringing, 0)
         out = whole
-    return out
+    return out if heel else fade(out, start=0.012, end=0.0)  # the forefoot rolls on, it does not strike
 
 
 def _loose(hit: Hit, floor: Floor, force: float, toe_after: float, toe_share: float) -> Signal:
@@ -136,7 +136,7 @@ def _loose(hit: Hit, floor: Floor, force: float, toe_after: float, toe_share: fl
     frequency = bright * np.exp(random.uniform(np.log(floor.low), np.log(floor.high), most))
     tau = floor.tau * np.exp(0.4 * random.standard_normal(most)) * (floor.low * 2 / frequency) ** 0.3
     amplitude = heavy_tailed(most, random, floor.spread) * random.choice([-1.0, 1.0], most)
-    amplitude *= 0.35 + 0.65 * np.sqrt(course[np.minimum(at.astype(int), length - 1)])
+    amplitude *= 0.05 + 0.95 * course[np.minimum(at.astype(int), length - 1)]
     kept = hit.detail.of(most, least=12)
     loudness = np.sqrt(0.42 * 378 / max(kept, 1)) * np.exp(-0.5 * floor.spread**2)
     grains = scatter(at[:kept], frequency[:kept], tau[:kept], amplitude[:kept], length)
