@@ -163,6 +163,10 @@ def test_the_ends_of_the_ranges_are_in_them(alice: Client, name: str, values: tu
         assert str(getattr(asked(alice, **TEXT | {name: value}), name)).removesuffix(".0") == value
 
 
+def test_the_end_of_a_line_is_one_character(alice: Client) -> None:
+    assert asked(alice, **TEXT | {"prompt": "Rain\r\n" * 399 + "Wind!"}).prompt == "Rain\n" * 399 + "Wind!"
+
+
 # What is not
 
 

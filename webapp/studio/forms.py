@@ -44,8 +44,15 @@ def range_of(name: str) -> dict[str, Any]:
     }
 
 
-def words(name: str, rows: int, placeholder: str, **more: Any) -> forms.CharField:
-    return forms.CharField(
+class Words(forms.CharField):
+    """Text of several lines; a line's end counts as the one character the browser shows and counts, not as CR LF."""
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value)).replace("\r\n", "\n")
+
+
+def words(name: str, rows: int, placeholder: str, **more: Any) -> Words:
+    return Words(
         max_length=parameter(name).max_length,
         widget=forms.Textarea({"rows": rows, "placeholder": placeholder}),
         **more,
