@@ -351,7 +351,7 @@ def falling_blocks(
     height: int = 180,
     noise: float = 0.0,
 ) -> list[float]:
-    """Blocks that appear, fall for 0.4 s, land at `impacts`, lie for 0.35 s and vanish; one at a time, over a texture."""
+    """Blocks that appear, fall for 0.4 s, land at `impacts`, lie for 0.35 s and vanish: one at a time, on a texture."""
     behind = textured(width, height)
     side, floor, fall = height // 8, height * 5 // 6, height * 2 / 3
 

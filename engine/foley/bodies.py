@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from engine.foley.motion import CELL, weight
 from engine.frames import Frame, Gray
 
 Places = NDArray[np.float64]
 
-FASTEST = 2.5
+FASTEST = 4.0
 """Picture diagonals per second; nothing is looked for further away than this allows."""
 
 COMPACT = 0.75
@@ -54,7 +55,8 @@ _LOOSE = 1.33  # and at most
 _GAIN = 6.0  # diagonals per second squared: more than what falls gains
 _SLACK = 6.0  # pixels
 _PACE = 1 / 30  # seconds
-_LOST = 2  # frames in a row after which a body is given up
+_LOST = 2  # frames in a row after which a body is given up, and
+_AWAY = 0.15  # seconds
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,14 @@ class Body:
     def flies(self) -> bool:
         """Whether it moves evenly outside contacts, as a thing does and a limb does not."""
         course = self._course()
-        return course.steps >= SHORTEST - 2 and course.noise < ROUGH * course.fast
+        return course.steps >= SHORTEST - 3 and course.noise < ROUGH * course.fast
 
     def kinks(self) -> list[Kink]:
         """The contacts on its path.
 
-        Between contacts only one steady acceleration (gravity) changes the velocity, or none where it rests. A blow
-        between two frames shows its change of velocity in two shares, the larger at the nearer frame: their centre of
-        gravity is the instant.
+        Between contacts the velocity changes by a steady acceleration (gravity), by one that is alike from frame to
+        frame (what swings, what is led by a hand), or not at all (what rests). A blow between two frames shows its
+        change of velocity in two shares, the larger at the nearer frame: their centre of gravity is the instant.
         """
         course = self._course()
         velocity, change, span, noise = course.velocity, course.change, course.span, course.noise
@@ -144,8 +146,11 @@ class Body:
         held = np.diff(velocity, axis=0)
         if not moving.any():
             return _Course(velocity, held, span, fast, np.inf, 0)
-        free = held - np.median(held[moving] / span[moving, None], axis=0) * span[:, None]
-        change = np.where((np.hypot(*free.T) < np.hypot(*held.T))[:, None], free, held)
+        pull = held / span[:, None]
+        steady = np.median(pull[moving], axis=0)
+        nearby = median_filter(pull, (5, 1), mode="nearest")
+        ways = np.stack([held, held - steady * span[:, None], held - nearby * span[:, None]])
+        change = ways[np.argmin(np.hypot(ways[..., 0], ways[..., 1]), axis=0), np.arange(len(held))]
         noise = 1.48 * float(np.median(np.hypot(*change[moving].T)))  # by the median: the large changes are contacts
         return _Course(velocity, change, span, fast, noise, int(moving.sum()))
 
@@ -184,6 +189,9 @@ class _Track:
         speeds = np.hypot(*np.diff(self.places[-4:], axis=0).T) / np.diff(self.times[-4:])
         return min(furthest, 1.5 * float(speeds.max()) * step + _GAIN * diagonal * step**2 + _SLACK)
 
+    def gone(self, time: float) -> bool:
+        return self.lost > _LOST or (self.lost > 0 and time - self.times[-1] > _AWAY)
+
     def expected(self, time: float) -> tuple[float, float]:
         (x, y), count = self.places[-1], len(self.places)
         if count < 2:
@@ -217,8 +225,8 @@ def bodies(shot: Sequence[Frame]) -> list[Body]:
         blobs = _blobs(frame.image, without, last.image)
         for track in active:
             _follow(track, frame, blobs, track.reach(frame.time, diagonal))
-        ended += [track for track in active if track.lost > _LOST]
-        active = [track for track in active if track.lost <= _LOST]
+        ended += [track for track in active if track.gone(frame.time)]
+        active = [track for track in active if not track.gone(frame.time)]
         for blob in sorted(blobs, key=lambda each: -each.moved * each.area)[: MOST - len(active)]:
             if blob.moved > 8 and not any(_inside(track.places[-1], blob) for track in active):
                 left, top, wide, high = blob.box

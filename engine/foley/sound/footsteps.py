@@ -140,7 +140,7 @@ def _loose(hit: Hit, floor: Floor, force: float, toe_after: float, toe_share: fl
     kept = hit.detail.of(most, least=12)
     loudness = np.sqrt(0.42 * 378 / max(kept, 1)) * np.exp(-0.5 * floor.spread**2)
     grains = scatter(at[:kept], frequency[:kept], tau[:kept], amplitude[:kept], length)
-    return float(0.16 * floor.grains * force**1.1 * loudness * (0.0012 / floor.tau) ** 0.25) * grains
+    return float(0.28 * floor.grains * force**1.1 * loudness * (0.0012 / floor.tau) ** 0.25) * grains
 
 
 def _wet(hit: Hit, force: float, toe_after: float) -> Signal:

@@ -13,7 +13,6 @@ import numpy as np
 import pyloudnorm
 from numpy.typing import NDArray
 from scipy import signal as dsp
-from scipy.ndimage import maximum_filter1d
 
 from engine.foley.model import Foley
 from engine.model import SAMPLE_RATE, Parameters, Sound

@@ -99,7 +99,7 @@ def test_prompt_strength_weighs_the_words_against_the_picture(ball: Path) -> Non
     """The slope of the events' levels over the picture's strengths, in dB from the weakest to the strongest."""
     slopes = []
     for strength in (1.0, 4.5, 20.0):
-        takes = [generate("wooden knocks, dry", ball, prompt_strength=strength, seed=seed) for seed in range(5)]
+        takes = [generate("wooden knocks, dry", ball, prompt_strength=strength, seed=seed) for seed in range(4)]
         seen = [event.strength for event in takes[0].events]
         heard = np.mean([levels_after(take.samples, IMPACTS) for take in takes], axis=0)
         slopes.append(float(np.polyfit(seen, heard, 1)[0]) * (max(seen) - min(seen)))
@@ -109,7 +109,7 @@ def test_prompt_strength_weighs_the_words_against_the_picture(ball: Path) -> Non
     assert abs(high) < 3
 
 
-def test_at_low_prompt_strength_even_the_wind_follows_the_motion(folder: Path) -> None:
+def test_at_low_prompt_strength_even_the_rain_follows_the_motion(folder: Path) -> None:
     """Something moves in the first half of the clip alone."""
     clip = folder / "half.mp4"
     behind = clips.textured(320, 180)
@@ -123,12 +123,12 @@ def test_at_low_prompt_strength_even_the_wind_follows_the_motion(folder: Path) -
     clips.film(clip, picture, seconds=3.0)
 
     def drop(strength: float) -> float:
-        takes = [envelope(generate("wind", clip, prompt_strength=strength, seed=seed).samples, 10) for seed in range(4)]
+        takes = [envelope(generate("rain", clip, prompt_strength=strength, seed=seed).samples, 10) for seed in range(2)]
         course = np.sqrt(np.mean(np.square(takes), axis=0))
         return float(20 * np.log10(course[2:13].mean() / course[18:28].mean()))
 
     assert drop(1.0) > drop(20.0) + 6
-    assert abs(drop(20.0)) < 6
+    assert abs(drop(20.0)) < 2
 
 
 # --- Focus on Subject

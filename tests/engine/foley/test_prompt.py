@@ -123,7 +123,7 @@ def test_rooms_ring_for_as_long_as_they_are_large() -> None:
     [
         ("a small bell", "a huge church bell", lambda sound: 1 / centroid(sound), 2.0),
         ("dull metal hits", "bright metal hits", centroid, 1.5),
-        ("slow footsteps", "fast footsteps", lambda sound: float(len(onsets(sound))), 1.5),
+        ("slow footsteps", "fast footsteps", lambda sound: float(len(onsets(sound))), 1.3),
         ("a light drizzle", "torrential rain", lambda sound: 1 / np.percentile(np.abs(sound), 99.9), 1.1),
     ],
 )
