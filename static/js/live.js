@@ -3,6 +3,7 @@
 // Lively while something is about to happen, calm otherwise; a new question replaces the one before it; a lost
 // connection is said quietly and tried again, less and less often.
 
+import { showLocalTimes } from "./local-times.js";
 import { morph } from "./morph.js";
 
 const PACE = { queued: 120, running: 400, finished: 2000, list: 1500 }; // milliseconds between answers
@@ -71,6 +72,7 @@ export function watch(root, { changed, trouble }) {
   function apply(html, stamp) {
     const fresh = new DOMParser().parseFromString(html, "text/html").body.firstElementChild;
     version = stamp;
+    showLocalTimes(fresh);
     morph(root, fresh);
     changed();
   }

@@ -6,6 +6,7 @@ import { connectEvents } from "./events.js";
 import { connectFullscreen } from "./fullscreen.js";
 import { connectHearing } from "./hearing.js";
 import { watch } from "./live.js";
+import { showLocalTimes } from "./local-times.js";
 import { LockedPlayers } from "./locked-players.js";
 import { followTitle } from "./page-title.js";
 import { connectShortcuts } from "./shortcuts.js";
@@ -83,6 +84,7 @@ function refresh() {
 }
 
 connectCopying(root);
+showLocalTimes(root);
 refresh();
 watch(root, {
   changed() {

@@ -8,6 +8,8 @@ import { clock, spoken } from "./times.js";
 const BAR = 2; // pixels
 const GAP = 1;
 const LEAST = 1.5; // pixels: silence is a thin line, not nothing
+const FULL = 0.94; // of the height, for the loudest moment: what is loud beside what is seen in a quiet mix too
+const FAINT = 0.02; // full scale; sound that stays below it is not drawn larger than it is
 
 /**
  * Connect the `data-waveform` slider in `root` to a `LockedPlayers`. `data-peaks` are the lowest and highest sample
@@ -84,12 +86,13 @@ export function connectWaveform(root, player) {
 export function bars(peaks, width, height) {
   const stretches = peaks.length / 2;
   const count = Math.floor(width / (BAR + GAP));
+  const loudest = peaks.reduce((most, sample) => Math.max(most, Math.abs(sample)), FAINT);
   let path = "";
   for (let bar = 0; bar < count; bar += 1) {
     const from = Math.floor((bar * stretches) / count);
     const to = Math.max(Math.floor(((bar + 1) * stretches) / count), from + 1);
     const samples = peaks.slice(2 * from, 2 * to);
-    const y = (sample) => ((1 - sample) * height) / 2;
+    const y = (sample) => ((1 - (FULL * sample) / loudest) * height) / 2;
     const top = Math.min(y(Math.max(0, ...samples)), (height - LEAST) / 2);
     const bottom = Math.max(y(Math.min(0, ...samples)), (height + LEAST) / 2);
     path += `M${bar * (BAR + GAP)} ${top.toFixed(1)}h${BAR}V${bottom.toFixed(1)}h-${BAR}z`;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,19 @@ def test_every_page_has_the_frame_and_one_heading(visit: Visit, name: str) -> No
     expect(page.get_by_role("link", name="Soundstage")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
     assert page.title().endswith("· Soundstage")
+
+
+@pytest.mark.parametrize("address", ["/history/", None], ids=["history", "result"])
+def test_moments_are_told_in_the_time_of_whoever_looks(visit: Visit, site: Site, address: str | None) -> None:
+    told = []
+    for zone in ("UTC", "Asia/Tokyo"):
+        page = visit("alice", timezone_id=zone)
+        page.goto(address or site.results("silent"))
+        moment = page.locator("main time").first
+        told.append((moment.get_attribute("datetime"), datetime.strptime(moment.inner_text(), "%d %b %Y, %H:%M")))
+    (there, first), (same, then) = told
+    assert there == same
+    assert then - first == timedelta(hours=9)
 
 
 def test_the_first_visit_sets_the_place_up_and_leads_to_the_studio(chromium: Browser, tmp_path: Path) -> None:
