@@ -12,14 +12,17 @@ SECRET_LENGTH = 32
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable `name`, or the content of the file named by `NAME_FILE` (how containers hand over secrets)."""
+    """The variable `name`, or the content of the file named by `NAME_FILE` (how containers hand over secrets).
+
+    What is set to nothing counts as not set.
+    """
     path = os.environ.get(f"{name}_FILE")
     if path:
         try:
             return Path(path).read_text().strip()
         except OSError as error:
             raise ImproperlyConfigured(f"{name}_FILE names {path}, which can't be read: {error.strerror}.") from None
-    return os.environ.get(name, default)
+    return os.environ.get(name) or default
 
 
 def number(name: str, default: int) -> int:
