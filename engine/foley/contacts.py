@@ -26,6 +26,9 @@ FAINTEST = 0.03
 ROAMING = 0.25
 """Picture diagonals that a body travels at least, to be asked before the flow is."""
 
+FAR = 1.5
+"""The same for one that may strike nothing at all: something that swings."""
+
 SHARE = 0.35
 """Of the clip's own strong contacts: a weaker stop is no contact."""
 
@@ -61,12 +64,13 @@ def contacts(glimpses: Sequence[Glimpse], things: Sequence[Body], duration: floa
 
 
 def speaking(glimpses: Sequence[Glimpse], found: Sequence[Body]) -> list[Body]:
-    """The bodies that matter: whose contacts are a fair part of the strongest the flow has to show."""
+    """The bodies that matter: whose contacts are a fair part of the strongest the flow shows, or which go far."""
     most = max((float(glimpse.stops.max()) for glimpse in glimpses), default=0.0)
     return [
         thing
         for thing in found
-        if thing.way >= ROAMING and max((kink.evidence for kink in thing.kinks()), default=0.0) >= SHARE * most
+        if thing.way >= FAR
+        or (thing.way >= ROAMING and max((kink.evidence for kink in thing.kinks()), default=0.0) >= SHARE * most)
     ]
 
 
