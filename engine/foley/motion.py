@@ -6,6 +6,7 @@ Speeds are in picture diagonals per second, so that they mean the same in every 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -113,10 +114,17 @@ def _stops(before: Field, after: Field) -> Field:
     return np.asarray(np.clip(speed - along, 0, 2 * speed) * weight(before[..., 1] / speed), np.float32)
 
 
+@lru_cache(maxsize=4)
+def _grid(height: int, width: int) -> tuple[Field, Field]:
+    """The x and the y of every pixel."""
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return x, y
+
+
 def _follow(values: Field, drift: Field) -> Field:
     """`values` of shape (height, width, ...) taken from where each point was: at its place plus `drift` pixels."""
     height, width = values.shape[:2]
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    x, y = _grid(height, width)
     followed = cv2.remap(values, x + drift[..., 0], y + drift[..., 1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
     return np.asarray(followed, np.float32)
 
@@ -147,7 +155,6 @@ def _likeness(one: Gray, other: Gray) -> float:
 
 def _cells(values: Field) -> Field:
     """Means over cells of the picture, softened over the neighbours."""
-    soft = cv2.GaussianBlur(values, (0, 0), CELL)
     height, width = values.shape
     size = (max(1, width // CELL), max(1, height // CELL))
-    return np.asarray(cv2.resize(soft, size, interpolation=cv2.INTER_AREA), np.float32)
+    return np.asarray(cv2.GaussianBlur(cv2.resize(values, size, interpolation=cv2.INTER_AREA), (0, 0), 1), np.float32)

@@ -38,7 +38,7 @@ def generate(prompt: str, clip: Path | None = None, **parameters: Any) -> Sound:
 
 
 def mono(samples: Signal) -> Signal:
-    return np.asarray(samples, np.float64).mean(axis=1)
+    return np.asarray(np.asarray(samples, np.float64).mean(axis=1))
 
 
 def decibels(power: Any) -> Any:
@@ -99,7 +99,7 @@ def profile(samples: Signal) -> Signal:
     frequency, power = spectrum(samples)
     band = np.digitize(frequency, BANDS[1:-1])
     levels = decibels(np.bincount(band, power, minlength=len(BANDS) - 1))
-    return np.maximum(levels - levels.max(), -60.0)
+    return np.asarray(np.maximum(levels - levels.max(), -60.0))
 
 
 def level(samples: Signal) -> float:
@@ -132,7 +132,7 @@ def envelope(samples: Signal, rate: float = 100.0) -> Signal:
     """The RMS amplitude at `rate` Hz."""
     step = round(SAMPLE_RATE / rate)
     whole = mono(samples)[: len(samples) // step * step]
-    return np.sqrt((whole**2).reshape(-1, step).mean(axis=1))
+    return np.asarray(np.sqrt((whole**2).reshape(-1, step).mean(axis=1)))
 
 
 def loudness(samples: Signal) -> float:

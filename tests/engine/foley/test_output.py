@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,7 +83,7 @@ def blinking(width: int, height: int) -> clips.Picture:
     return lambda time: np.full((height, width, 3), 255 * (time % 0.5 < 0.25), np.uint8)
 
 
-ODD: dict[str, tuple[Callable[[int, int], clips.Picture], int, int, dict[str, float]]] = {
+ODD: dict[str, tuple[Callable[[int, int], clips.Picture], int, int, dict[str, Any]]] = {
     "one frame": (clips.textured, 320, 180, {"seconds": 0.03}),
     "two frames": (clips.textured, 320, 180, {"seconds": 0.066}),
     "one pixel": (black, 1, 1, {"seconds": 1.0, "fps": 10}),

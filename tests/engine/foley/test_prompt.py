@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from engine.model import BadInput, Sound
 from tests import clips
 from tests.engine.foley.listening import (
+    Signal,
     centroid,
     decay,
     envelope,
@@ -127,7 +129,7 @@ def test_rooms_ring_for_as_long_as_they_are_large() -> None:
         ("a light drizzle", "torrential rain", lambda sound: 1 / np.percentile(np.abs(sound), 99.9), 1.1),
     ],
 )
-def test_qualities_do_what_they_say(quiet: str, loud: str, measure, ratio: float) -> None:  # type: ignore[no-untyped-def]
+def test_qualities_do_what_they_say(quiet: str, loud: str, measure: Callable[[Signal], float], ratio: float) -> None:
     less, more = (measure(generate(prompt, duration=3.0).samples) for prompt in (quiet, loud))
     assert more > ratio * less
 
