@@ -124,7 +124,9 @@ ADMIN_PASSWORD = environment.text("ADMIN_PASSWORD")
 # --- Database -------------------------------------------------------------------------------------------------------
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 if environment.text("DATABASE_URL"):
-    DATABASES = {"default": dj_database_url.parse(environment.text("DATABASE_URL"), conn_max_age=60)}
+    DATABASES = {
+        "default": dj_database_url.parse(environment.text("DATABASE_URL"), conn_max_age=60, conn_health_checks=True)
+    }
 else:
     DATABASES = {
         "default": {

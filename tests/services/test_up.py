@@ -61,6 +61,10 @@ def test_refuses_a_port_that_is_taken(tmp_path: Path) -> None:
         assert f"Port {port} is in use. Choose another" in engine
 
 
+def test_refuses_a_port_that_does_not_exist(tmp_path: Path) -> None:
+    assert "There is no port 65539; the highest is 65535." in refused(DATA_DIR=str(tmp_path), PORT="65529")
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_starts_a_program_that_died_again_and_says_so(stage: Soundstage, name: str) -> None:
     said, ended = f"{name} stopped (signal SIGKILL); starting it again", stage.processes(PROGRAMS[name])

@@ -169,6 +169,8 @@ def _check_free(host: str, port: int) -> None:
         except OSError as error:
             why = "is in use" if error.errno == errno.EADDRINUSE else f"can't be used ({error.strerror})"
             raise CommandError(f"Port {port} {why}. Choose another: PORT=9000 make run") from None
+        except OverflowError:
+            raise CommandError(f"There is no port {port}; the highest is 65535.") from None
 
 
 def _relay(name: str, output: IO[str] | None) -> None:
