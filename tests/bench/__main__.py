@@ -178,14 +178,15 @@ def _mux(clip: Path, long_clip: Path, home: Path) -> list[Row]:
 
 
 def _model(clip: Path) -> list[Row]:
-    """The engine's model in this process: decoding alone, looking (with decoding), the whole."""
+    """The engine's model in this process: the whole, and its parts alone: decoding, looking, sounding (of the words)."""
     model = Foley()
     model.load()
     parameters = Parameters(prompt=PROMPT, seed=7, duration=SECONDS)
     decoding = _fastest(lambda: _exhaust(frames(clip, SECONDS, PIXELS, MAX_RATE)))
     looking = _fastest(lambda: _exhaust(see(clip, SECONDS, False)))
     whole = _fastest(lambda: _exhaust(model.generate(clip, parameters)))
-    parts = {"decoding": decoding, "vision": looking - decoding, "synthesis": whole - looking}
+    sounding = _fastest(lambda: _exhaust(model.generate(None, parameters)))
+    parts = {"decoding": decoding, "vision": looking - decoding, "synthesis": sounding}
     return [
         Row(
             "the model alone, of the clip’s length",
@@ -193,7 +194,12 @@ def _model(clip: Path) -> list[Row]:
             "",
             max(parts, key=lambda part: parts[part]),
         ),
-        Row("    its shares", ", ".join(f"{name} {part / whole:.0%}" for name, part in parts.items()), "", ""),
+        Row(
+            "    its shares",
+            ", ".join(f"{name} {part / sum(parts.values()):.0%}" for name, part in parts.items()),
+            "",
+            "",
+        ),
     ]
 
 
