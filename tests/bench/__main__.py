@@ -178,7 +178,7 @@ def _mux(clip: Path, long_clip: Path, home: Path) -> list[Row]:
 
 
 def _model(clip: Path) -> list[Row]:
-    """The engine's model in this process: the whole, and its parts alone: decoding, looking, sounding (of the words)."""
+    """The engine's model in this process: the whole, and its parts alone: decoding, looking, sounding from words."""
     model = Foley()
     model.load()
     parameters = Parameters(prompt=PROMPT, seed=7, duration=SECONDS)
