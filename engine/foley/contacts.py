@@ -52,15 +52,26 @@ def contacts(glimpses: Sequence[Glimpse], things: Sequence[Body], duration: floa
     """
     kinks = [_Sign(kink.evidence, _kinked(kink, thing)) for thing in things for kink in thing.kinks()]
     stops = _stops([_without(glimpse, things) for glimpse in glimpses], duration)
-    evidence = [sign.evidence for sign in (*kinks, *stops)]
-    strong = float(np.percentile(evidence, 90)) if evidence else 0.0
-    signs = [sign for sign in kinks if sign.evidence >= max(FAINTEST, FAINT * strong)]
-    signs += [sign for sign in stops if sign.evidence >= max(FAINTEST, SHARE * strong)]
     chosen: list[Event] = []
-    for sign in sorted(signs, key=lambda each: -each.evidence):
+    for sign in sorted([*_outstanding(kinks, FAINT), *_outstanding(stops, SHARE)], key=lambda each: -each.evidence):
         if all(abs(sign.event.time - other.time) >= APART for other in chosen):
-            chosen.append(replace(sign.event, strength=float(np.clip(sign.evidence / strong, 0.05, 1.0))))
+            chosen.append(sign.event)
     return sorted(chosen, key=lambda event: event.time)
+
+
+def _outstanding(signs: Sequence[_Sign], share: float) -> list[_Sign]:
+    """The signs of at least `share` of the strong ones of their sort: kinks and stops don't measure alike.
+
+    By the same measure an event's strength is told.
+    """
+    if not signs:
+        return []
+    strong = float(np.percentile([sign.evidence for sign in signs], 90))
+    return [
+        replace(sign, event=replace(sign.event, strength=float(np.clip(sign.evidence / strong, 0.05, 1.0))))
+        for sign in signs
+        if sign.evidence >= max(FAINTEST, share * strong)
+    ]
 
 
 def speaking(glimpses: Sequence[Glimpse], found: Sequence[Body]) -> list[Body]:

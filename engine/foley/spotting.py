@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from zlib import crc32
 
 import numpy as np
@@ -24,6 +25,7 @@ _CALMEST = -14.0  # dB; what a bed loses while the picture rests and decides alo
 _FLASHY = frozenset({"explosion", "gunshot", "thunder"})
 _MOVING = 0.05  # of 1; below, a picture's motion is stillness
 _MOST_EVENTS = 2000
+_WAY = 4.0  # usual gaps in time that a way across the whole picture weighs
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def spot(plan: Plan, scene: Scene, prompt_strength: float, focus: bool, seen: bo
         layers, why = from_picture(plan, scene, focus, seen)
         notes.append(why)
     hits = [layer for layer in layers if layer.role == "event"]
-    shares = _shared(hits, scene.events)
+    shares = _shared(hits, scene.events) if hits else []
     parts = []
     for layer in layers:
         if layer.role == "event":
@@ -106,24 +108,88 @@ def from_picture(plan: Plan, scene: Scene, focus: bool, seen: bool) -> tuple[tup
 
 
 def _shared(layers: list[Layer], events: tuple[Event, ...]) -> list[list[Event]]:
-    """Deal a scene's events out to the event layers: by order ("then") first, then the big to the heavy."""
+    """Deal a scene's events out to the event layers: by order ("then") first, then the big to the heavy.
+
+    No event that is seen stays silent, unless every layer says how many it wants.
+    """
     hits = [event for event in events if event.kind != "cut"]
     flashes = [event for event in hits if event.kind == "flash"]
     struck = [event for event in hits if event.kind != "flash"]
     bright = [layer for layer in layers if layer.family.name in _FLASHY]
     shares: list[list[Event]] = [[] for _ in layers]
     turns = sorted({layer.order for layer in layers})
-    for turn, group in enumerate(turns):
-        members = [index for index, layer in enumerate(layers) if layer.order == group]
-        first, last = turn * len(struck) // len(turns), (turn + 1) * len(struck) // len(turns)
-        for index, mine in zip(members, _by_heft([layers[i] for i in members], struck[first:last]), strict=True):
+    groups = [[index for index, layer in enumerate(layers) if layer.order == turn] for turn in turns]
+    for members, turn in zip(groups, _in_turn([[layers[i] for i in group] for group in groups], struck), strict=True):
+        for index, mine in zip(members, _by_heft([layers[i] for i in members], turn), strict=True):
             shares[index] = mine
     for index, layer in enumerate(layers):
         if flashes and layer in bright:
             shares[index] = flashes if not bright[1:] else flashes[bright.index(layer) :: len(bright)]
         elif flashes and not bright and not struck:
             shares[index] = flashes[index :: len(layers)]
+    _pass_on(layers, shares)
     return [sorted(share, key=lambda event: event.time) for share in shares]
+
+
+def _in_turn(turns: list[list[Layer]], events: list[Event]) -> list[list[Event]]:
+    """Cut the events where one turn ends and the next begins: at the longest pauses and the furthest ways between them.
+
+    A turn has at least an event for each of its layers, and as many as its layers count where all of them do. Where
+    there are too few events for that, each turn gets its part of them.
+    """
+    count, pauses = len(events), _pauses(events)
+    counted = [all(layer.count for layer in turn) for turn in turns]
+    least = [
+        sum(layer.count or 1 for layer in turn) if each else len(turn)
+        for turn, each in zip(turns, counted, strict=True)
+    ]
+    if sum(least) > count:
+        ends = [turn * count // len(turns) for turn in range(len(turns) + 1)]
+        return [events[begin:end] for begin, end in pairwise(ends)]
+    # The best way to begin a turn at an event, turn by turn: the sum of the pauses at its cuts, and the cuts.
+    best: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, ())}
+    for turn, (need, exact) in enumerate(zip(least[:-1], counted[:-1], strict=True), start=1):
+        begun, reached = best, {}
+        for end in range(count):
+            lengths = [need] if exact else range(need, end + 1)
+            ways = [begun[end - length] for length in lengths if end - length in begun]
+            if ways:
+                worth, cuts = max(ways)
+                aside = abs(end / count - turn / len(turns))  # all else alike, turns are of one length
+                reached[end] = worth + pauses[end] - aside, (*cuts, end)
+        best = reached
+    ways = [way for begin, way in best.items() if count - begin >= least[-1]]
+    if counted[-1] and count - least[-1] in best:
+        ways = [best[count - least[-1]]]
+    _, cuts = max(ways)
+    return [events[begin:end] for begin, end in pairwise((0, *cuts, count))]
+
+
+def _pauses(events: list[Event]) -> list[float]:
+    """How much lies between each event and the one before, in time (in usual gaps) and on screen; 0 for the first."""
+    gaps = [after.time - before.time for before, after in pairwise(events)]
+    usual = float(np.median(gaps)) if gaps else 1.0
+    ways = [math.hypot(after.x - before.x, after.y - before.y) for before, after in pairwise(events)]
+    return [0.0, *(gap / max(usual, 1e-3) + _WAY * way for gap, way in zip(gaps, ways, strict=True))]
+
+
+def _pass_on(layers: list[Layer], shares: list[list[Event]]) -> None:
+    """What a layer has beyond its count goes to the nearest that doesn't count, of its own turn if there is one."""
+    open_to_more = [index for index, layer in enumerate(layers) if layer.count is None]
+    for layer, share in zip(layers, shares, strict=True):
+        if layer.count is None or len(share) <= layer.count or not open_to_more:
+            continue
+        share.sort(key=lambda event: -event.strength)
+        for event in share[layer.count :]:
+            nearest = min(
+                open_to_more, key=lambda index: (layers[index].order != layer.order, _away(event, shares[index]))
+            )
+            shares[nearest].append(event)
+        del share[layer.count :]
+
+
+def _away(event: Event, others: list[Event]) -> float:
+    return min((abs(event.time - other.time) for other in others), default=math.inf)
 
 
 def _by_heft(layers: list[Layer], events: list[Event]) -> list[list[Event]]:

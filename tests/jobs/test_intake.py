@@ -115,7 +115,7 @@ def test_a_name_is_shown_as_a_name_and_never_a_path(sent: str, shown: str) -> No
 
 def test_the_sample_is_made_on_the_spot(team: Team) -> None:
     clip = intake.accept_sample(team, None)
-    assert clip.duration == pytest.approx(6.0)
+    assert clip.duration == pytest.approx(5.0)
     assert clip.plays_in_browsers
     assert all(0 < impact < clip.duration for impact in SAMPLE_IMPACTS)
     assert intake.accept_sample(team, None) == clip

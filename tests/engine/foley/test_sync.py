@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from jobs.media.sample import SAMPLE_IMPACTS, SAMPLE_PROMPT, make_sample
 from tests import clips
 from tests.clips import FrameRate
 from tests.engine.foley.listening import generate, matched, onsets
@@ -52,6 +53,12 @@ def test_every_ball_of_several_is_heard(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     each = clips.several_balls(clip, impacts=((0.5, 1.5, 2.5), (0.9, 1.9), (1.2, 2.2)))
     assert_in_sync(clip, sorted(time for ball in each for time in ball), "wooden knocks")
+
+
+def test_everything_in_the_sample_is_heard(tmp_path: Path) -> None:
+    """The first clip most people try: bounces, a rolling ball that knocks a block, a block that fells a slab."""
+    make_sample(tmp_path / "sample.mp4")
+    assert_in_sync(tmp_path / "sample.mp4", SAMPLE_IMPACTS, SAMPLE_PROMPT)
 
 
 def test_a_sound_comes_from_where_it_is_seen(tmp_path: Path) -> None:
