@@ -116,9 +116,9 @@ def _submit(generation: Generation, backend: Backend) -> float:
             prompt_strength=generation.prompt_strength,
             focus_on_subject=generation.focus_on_subject,
             seed=generation.seed,
-            clip=_input(generation, folder),
         )
-        ticket = backend.submit(request)
+        clip = _input(generation, folder)
+        ticket = backend.submit(request, backend.upload(clip) if clip else None)
     lifecycle.update(generation, remote=ticket)
     lifecycle.note(generation, "submitted", stage=generation.stage, data={"request_id": ticket["request_id"]})
     lifecycle.enter(generation, Stage.GENERATING, PROGRESS[Stage.GENERATING])

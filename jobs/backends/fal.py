@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from jobs.backends.base import Answer, BackendError, Busy, Lost, Request, State, Ticket, Unreachable
+from jobs.backends.base import Answer, BackendError, Busy, Lost, Request, State, Ticket, Unreachable, Upload
 
 APPLICATION = "fal-ai/mmaudio-v2"
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -34,7 +34,8 @@ class Fal:
     """
 
     def __init__(self, name: str, queue_url: str, storage_url: str, key: str, result_hosts: frozenset[str]) -> None:
-        self.name = name
+        self.name, self.paid = name, False
+        self.sends_proxy = self.remembers_uploads = False
         self.first_poll, self.slowest_poll = 0.15, 0.6
         self._queue_url = queue_url.rstrip("/")
         self._storage_url = storage_url.rstrip("/")
@@ -42,7 +43,14 @@ class Fal:
         self._result_hosts = result_hosts | {urlsplit(queue_url).netloc}
         self._client = httpx.Client(timeout=TIMEOUT, follow_redirects=False)
 
-    def submit(self, request: Request) -> Ticket:
+    def upload(self, clip: Path) -> Upload:
+        """The two-call upload; the file is streamed."""
+        return {"url": self._upload(clip), "ready": True}
+
+    def check_upload(self, upload: Upload) -> Upload:
+        return upload
+
+    def submit(self, request: Request, upload: Upload | None) -> Ticket:
         body: dict[str, Any] = {
             "prompt": request.prompt,
             "negative_prompt": request.negative_prompt,
@@ -53,8 +61,8 @@ class Fal:
             "seed": request.seed,
         }
         application = f"{APPLICATION}/text-to-audio"
-        if request.clip:
-            body["video_url"] = self._upload(request.clip)
+        if upload:
+            body["video_url"] = upload["url"]
             application = APPLICATION
         answer = self._call("POST", f"{self._queue_url}/{application}", json=body)
         ticket = {name: answer.get(name) for name in ("request_id", "status_url", "response_url", "cancel_url")}

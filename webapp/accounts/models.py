@@ -35,6 +35,7 @@ class User(AbstractUser):
 
 class Team(models.Model):
     name = models.CharField(max_length=100)
+    default_backend = models.CharField(max_length=20, blank=True, help_text="Empty: the installation's")
     created_at = models.DateTimeField(auto_now_add=True)
     members: models.ManyToManyField[User, Membership] = models.ManyToManyField(
         User, through="Membership", related_name="teams"
