@@ -222,6 +222,14 @@ BACKEND_PATIENCE_SECONDS = environment.number("BACKEND_PATIENCE_SECONDS", 30)
 MEDIA_TIMEOUT_SECONDS = environment.number("MEDIA_TIMEOUT_SECONDS", 120)
 MEDIA_MEMORY_BYTES = environment.number("MEDIA_MEMORY_MB", 2048) * 1024 * 1024
 
+# --- Hosted backends ------------------------------------------------------------------------------------------------
+FAL_KEY = environment.text("FAL_KEY")
+SCENARIO_API_KEY = environment.text("SCENARIO_API_KEY")
+SCENARIO_API_SECRET = environment.text("SCENARIO_API_SECRET")
+DEFAULT_BACKEND = environment.text("DEFAULT_BACKEND", "engine")
+# What teams' own keys are encrypted with: the first; those after it can still be read, so that it can be replaced.
+KEYS_SECRETS = environment.words("KEYS_SECRET") or [environment.kept_secret(DATA_DIR / "keys-secret")]
+
 # --- Logs -----------------------------------------------------------------------------------------------------------
 LOGGING = {
     "version": 1,
