@@ -49,14 +49,10 @@ def check_spending(generation: Generation, *, planned: bool) -> None:
 
     What was bought today counts, and with `planned` also what is still to be bought.
     """
-    limit: Decimal = getattr(settings, f"{generation.backend.upper()}_DAILY_LIMIT", Decimal())
+    limit = of_the_day(generation.backend)
     if not limit or generation.cost is None:
         return
-    counted = Q(submitted_at__gte=_midnight())
-    if planned:
-        counted |= Q(submitted_at__isnull=True, status__in=UNFINISHED)
-    others = Generation.objects.filter(team=generation.team, backend=generation.backend).exclude(pk=generation.pk)
-    spent = others.filter(counted).aggregate(total=Sum("cost"))["total"] or Decimal()
+    spent = spent_today(generation.team, generation.backend, planned=planned, apart_from=generation)
     if spent + generation.cost <= limit:
         return
     offer = registry.offer(generation.backend)
@@ -65,6 +61,23 @@ def check_spending(generation: Generation, *, planned: bool) -> None:
         f"Your team may spend {limit.normalize():f} {unit} a day at {offer.label}; {spent.normalize():f} are spent or "
         f"planned, and this would cost {generation.cost.normalize():f}. Choose another backend, or wait until tomorrow."
     )
+
+
+def of_the_day(backend: str) -> Decimal:
+    """What a team may spend there in a day, in the unit of the backend's price; 0: as much as it likes."""
+    limit: Decimal = getattr(settings, f"{backend.upper()}_DAILY_LIMIT", Decimal())
+    return limit
+
+
+def spent_today(team: Team, backend: str, *, planned: bool = False, apart_from: Generation | None = None) -> Decimal:
+    """What `team` bought there since midnight, and with `planned` also what it is still to buy."""
+    counted = Q(submitted_at__gte=_midnight())
+    if planned:
+        counted |= Q(submitted_at__isnull=True, status__in=UNFINISHED)
+    bought = Generation.objects.filter(counted, team=team, backend=backend)
+    if apart_from is not None:
+        bought = bought.exclude(pk=apart_from.pk)
+    return bought.aggregate(total=Sum("cost"))["total"] or Decimal()
 
 
 def _midnight() -> datetime:
