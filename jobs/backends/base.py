@@ -18,7 +18,11 @@ Credentials = tuple[tuple[str, str], ...]
 
 
 class BackendError(Exception):
-    """The message is one sentence for a person. This class itself: final, trying again would not help."""
+    """What went wrong, in one sentence for a person, which never holds a secret.
+
+    The tree says when the same call may be made again: soon (`Unreachable`), late (`Busy`), or never (all others).
+    This class itself: an answer that makes no sense.
+    """
 
     kind: ClassVar[str] = "rubbish"
 
@@ -49,6 +53,66 @@ class Unclear(BackendError):
     """A paid request may have arrived and may not: only the provider's own pages can tell. Never sent again."""
 
     kind = "unclear"
+
+
+class BadKey(BackendError):
+    """The key is missing, wrong, or not allowed to do this."""
+
+    kind = "bad_key"
+
+
+class NoCredit(BackendError):
+    """The account has no money left, or is locked."""
+
+    kind = "no_credit"
+
+
+class PlanRestricted(BackendError):
+    """The account's plan does not include this."""
+
+    kind = "plan"
+
+
+class PolicyRefused(BackendError):
+    """The provider's content policy does not allow it; the sentence has the reason. Another backend may."""
+
+    kind = "policy"
+
+
+class InputRejected(BackendError):
+    """The backend can't use the clip or a parameter."""
+
+    kind = "input"
+
+
+class JobFailed(BackendError):
+    """The backend took the request and failed on it."""
+
+    kind = "down"
+
+
+class TimedOut(BackendError):
+    """The backend ran out of time on the request."""
+
+    kind = "timeout"
+
+
+class Stopped(BackendError):
+    """The request was cancelled at the backend, not by us."""
+
+    kind = "stopped"
+
+
+class NoAudio(BackendError):
+    """The backend finished without a sound, or its file holds none."""
+
+    kind = "no_audio"
+
+
+class Silent(BackendError):
+    """The sound is silence."""
+
+    kind = "silent"
 
 
 @dataclass(frozen=True)
@@ -135,6 +199,9 @@ class Backend(Protocol):
 
     def cancel(self, ticket: Ticket) -> None:
         """Ask the backend to stop. Raises BackendError."""
+
+    def check(self) -> None:
+        """Ask whether addresses and key work, buying nothing. Raises BackendError."""
 
     def close(self) -> None:
         """Give the connections back; the backend is not used again."""
