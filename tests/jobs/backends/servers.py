@@ -55,6 +55,8 @@ class Asked:
     path: str
     headers: dict[str, str]
     body: bytes
+    port: int
+    """Of the client: two calls from one port came on one connection."""
 
     @property
     def json(self) -> Any:
@@ -101,10 +103,10 @@ class Server:
     def calls(self, what: str) -> list[Asked]:
         return [asked for asked in self.asked if asked.what == what]
 
-    def handle(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+    def handle(self, method: str, path: str, headers: dict[str, str], body: bytes, port: int) -> Reply:
         plain = urlsplit(path).path.rstrip("/")
         what = next((name for verb, at, name in self.routes if verb == method and re.fullmatch(at, plain)), "unknown")
-        asked = Asked(what, method, path, headers, body)
+        asked = Asked(what, method, path, headers, body, port)
         with self._lock:
             self.asked.append(asked)
             planned = self._planned.get(what)
@@ -447,7 +449,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
         def answer(self) -> None:
             body = self._body()
             headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = server.handle(self.command, self.path, headers, body)
+            reply = server.handle(self.command, self.path, headers, body, self.client_address[1])
             server.stopping.wait(reply.wait)
             if reply.hang_up:
                 self._break()
