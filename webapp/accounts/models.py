@@ -68,3 +68,8 @@ class Membership(models.Model):
     def may_create(self) -> bool:
         """Whether this member may upload clips and ask for sound; viewers only look and listen."""
         return self.role != Role.VIEWER
+
+    @property
+    def may_manage(self) -> bool:
+        """Whether this member decides for the team: its default backend, its keys."""
+        return self.role in {Role.OWNER, Role.ADMIN}
