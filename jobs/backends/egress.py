@@ -13,6 +13,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
+import weakref
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -48,6 +49,7 @@ class Egress:
         self._authorisation = {"Authorization": authorisation} if authorisation else {}
         self._result_hosts, self._upload_hosts = tuple(result_hosts), tuple(upload_hosts)
         self._client = self._new_client()
+        weakref.finalize(self, self._client.close)  # one that is forgotten gives its connections back too
 
     @contextmanager
     def call(self, method: str, url: str, **options: Any) -> Iterator[httpx.Response]:

@@ -445,6 +445,7 @@ def _wrong_scenario_fields(model: str, body: dict[str, Any]) -> str:
 def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or each answer waits for the acknowledgement of its headers
 
         def answer(self) -> None:
             body = self._body()
