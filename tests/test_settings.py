@@ -97,6 +97,12 @@ def test_the_embedded_set_up_draws_secrets_once_and_lets_nobody_else_read_them(t
         ("MAX_UPLOAD_MB", "1.5", "MAX_UPLOAD_MB must be a whole number, not '1.5'."),
         ("PRODUCTION", "maybe", "PRODUCTION must be 1 or 0, not 'maybe'."),
         ("DEFAULT_BACKEND", "fax", "DEFAULT_BACKEND must be one of engine, fal, scenario, not 'fax'."),
+        (
+            "RESULT_HOSTS",
+            "fal.media,https://cdn.example",
+            "RESULT_HOSTS must list host names such as files.example.com, not 'https://cdn.example'.",
+        ),
+        ("UPLOAD_HOSTS", "*", "UPLOAD_HOSTS must list host names such as files.example.com, not '*'."),
         ("FAL_DAILY_LIMIT", "-1", "FAL_DAILY_LIMIT must be an amount such as 0.05, not '-1'."),
         ("FAL_PRICE_PER_SECOND", "nan", "FAL_PRICE_PER_SECOND must be an amount such as 0.05, not 'nan'."),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import secrets
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 SECRET_LENGTH = 32
+HOST_PATTERN = re.compile(r"(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?")
 
 
 def text(name: str, default: str = "") -> str:
@@ -66,6 +68,18 @@ def address(name: str, default: str) -> str:
     if not parts.hostname or parts.username or not (parts.scheme == "https" or plain):
         raise ImproperlyConfigured(f"{name} must be an https:// address, or http:// on this machine.")
     return value
+
+
+def hosts(name: str, default: str) -> list[str]:
+    """A comma-separated list of host names: "example.com", "example.com:8443", "*.example.com".
+
+    Raises ImproperlyConfigured for anything else.
+    """
+    listed = words(name, default)
+    for entry in listed:
+        if not HOST_PATTERN.fullmatch(entry):
+            raise ImproperlyConfigured(f"{name} must list host names such as files.example.com, not {entry!r}.")
+    return listed
 
 
 def _is_loopback(host: str) -> bool:

@@ -218,6 +218,9 @@ MAX_ATTEMPTS = environment.number("MAX_ATTEMPTS", 3)
 # How long a backend may take from submission to result, and how long an unreachable one is tried again.
 GENERATION_TIMEOUT_SECONDS = environment.number("GENERATION_TIMEOUT_SECONDS", 900)
 BACKEND_PATIENCE_SECONDS = environment.number("BACKEND_PATIENCE_SECONDS", 30)
+# The same for hosted backends, where a lost job is lost money and a queue may be long.
+HOSTED_TIMEOUT_SECONDS = environment.number("HOSTED_TIMEOUT_SECONDS", 3600)
+HOSTED_PATIENCE_SECONDS = environment.number("HOSTED_PATIENCE_SECONDS", 1800)
 # What the programs that touch uploaded media may use.
 MEDIA_TIMEOUT_SECONDS = environment.number("MEDIA_TIMEOUT_SECONDS", 120)
 MEDIA_MEMORY_BYTES = environment.number("MEDIA_MEMORY_MB", 2048) * 1024 * 1024
@@ -241,10 +244,10 @@ SCENARIO_API_SECRET = environment.text("SCENARIO_API_SECRET")
 SCENARIO_BASE_URL = environment.address("SCENARIO_BASE_URL", "https://api.cloud.scenario.com/v1")
 # Hosts besides those addresses: which results may be fetched from, and to which clips may be sent. "*.example.com" is
 # every host below example.com. Only https, only public addresses, and never with a key.
-RESULT_HOSTS = environment.words(
+RESULT_HOSTS = environment.hosts(
     "RESULT_HOSTS", "fal.media,*.fal.media,storage.googleapis.com,cdn.cloud.scenario.com,cdn.scenario.com"
 )
-UPLOAD_HOSTS = environment.words("UPLOAD_HOSTS", "fal.media,*.fal.media,storage.googleapis.com,*.amazonaws.com")
+UPLOAD_HOSTS = environment.hosts("UPLOAD_HOSTS", "fal.media,*.fal.media,storage.googleapis.com,*.amazonaws.com")
 # Encrypts the teams' own keys. After a comma follow earlier secrets, which still decrypt.
 KEYS_SECRETS = environment.words("KEYS_SECRET") or [environment.kept_secret(DATA_DIR / "keys-secret")]
 # What the providers ask: US dollars per second of sound, and Scenario's compute units per job.

@@ -134,14 +134,19 @@ class Egress:
             return client.send(client.build_request(method, url, **_with_headers(options, authorisation)), stream=True)
         if url.scheme != "https" or url.userinfo or not _named(url, hosts):
             raise Forbidden(url.host)
-        address = _checked_address(url)
-        request = client.build_request(
-            method,
-            url.copy_with(host=address),
-            **_with_headers(options, {"Host": url.netloc.decode("ascii")}),
-            extensions={"sni_hostname": url.raw_host.decode("ascii")},
-        )
-        return client.send(request, stream=True)
+        trouble: httpx.TransportError | None = None
+        for address in _checked_addresses(url):
+            request = client.build_request(
+                method,
+                url.copy_with(host=address),
+                **_with_headers(options, {"Host": url.netloc.decode("ascii")}),
+                extensions={"sni_hostname": url.raw_host.decode("ascii")},
+            )
+            try:
+                return client.send(request, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:  # nothing has left: the next may do
+                trouble = error
+        raise trouble or httpx.ConnectError(f"{url.host} has no address")
 
 
 @cache
@@ -168,16 +173,16 @@ def _named(url: httpx.URL, hosts: Collection[str]) -> bool:
     return False
 
 
-def _checked_address(url: httpx.URL) -> str:
-    """An address of a file host, all of whose addresses are public."""
+def _checked_addresses(url: httpx.URL) -> list[str]:
+    """The addresses of a file host, if all of them are public."""
     try:
         found = socket.getaddrinfo(url.raw_host.decode("ascii"), url.port or 443, type=socket.SOCK_STREAM)
     except OSError as error:
         raise httpx.ConnectError(f"{url.host} can't be resolved") from error
-    addresses = [str(entry[4][0]) for entry in found]
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if not all(is_public(address) for address in addresses):
         raise Forbidden(url.host)
-    return addresses[0]
+    return addresses
 
 
 def is_public(address: str) -> bool:

@@ -23,6 +23,11 @@ def offer(name: str) -> Offer:
     return {"engine": _engine_offer, "fal": _fal_offer, "scenario": _scenario_offer}[name]()
 
 
+def provider(name: str) -> str:
+    """Who a backend is, within a sentence: its label without the model's name."""
+    return offer(name).label.partition(" · ")[0]
+
+
 def cost(name: str, seconds: float, with_clip: bool) -> Decimal | None:
     """What a generation of `seconds` will cost in the unit of the backend's price; None where it costs nothing.
 

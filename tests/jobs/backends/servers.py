@@ -361,8 +361,6 @@ class ScenarioServer(Server):
             return Reply({"message": "Model not found"}, 404)
         if wrong:
             return Reply({"message": wrong}, 422)
-        if asked.query.get("dryRun") == "true":
-            return Reply({"creativeUnitsCost": 1}, 269)
         with_clip = model == "model_mm-audio-2"
         if with_clip and body["video"] not in {f"asset_of_{upload_id}" for upload_id in self.uploads}:
             return Reply({"message": "Asset not found"}, 404)

@@ -225,6 +225,19 @@ def test_a_file_host_is_reached_at_the_address_that_was_checked_by_its_name_and_
     assert all("authorization" not in headers for headers in seen)
 
 
+def test_an_address_that_does_not_answer_is_followed_by_the_next(
+    home: FalServer, resolve: Resolve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with file_host(NAME, monkeypatch) as (port, seen):
+        monkeypatch.setattr(egress, "is_public", lambda address: address.startswith("127.0.0."))
+        resolve(NAME, "127.0.0.2", "127.0.0.1")
+        gate = Egress([home.url], KEY, result_hosts=[f"{NAME}:{port}"])
+        with gate.fetch(f"https://{NAME}:{port}/x") as response:
+            assert response.read() == b"sound"
+        gate.close()
+    assert len(seen) == 1
+
+
 def test_a_file_host_must_prove_its_name(home: FalServer, resolve: Resolve, monkeypatch: pytest.MonkeyPatch) -> None:
     with file_host("other.example.com", monkeypatch) as (port, seen):
         resolve(NAME, "127.0.0.1")
