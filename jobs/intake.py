@@ -132,7 +132,7 @@ def accept_generation(
             limits.hold(team)
             limits.check_spending(generation, planned=True)
         generation.save()
-        lifecycle.note(generation, "queued", data={"seed_drawn": parameters.seed is None})
+        lifecycle.note(generation, "queued", data={"seed_drawn": parameters.seed is None, "backend": backend})
         if enqueue:
             transaction.on_commit(lambda: ring("advance", generation.pk))
     return generation

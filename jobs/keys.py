@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from jobs.backends import registry
-from jobs.backends.base import BackendError, Credentials
+from jobs.backends.base import BadKey, Credentials
 from jobs.models import BackendKey
 
 if TYPE_CHECKING:
@@ -31,10 +32,8 @@ SHORTEST_HINTED = 16
 """Characters: what is shown of a key shorter than this would be too much of it."""
 
 
-class MissingKey(BackendError):
+class MissingKey(BadKey):
     """A backend's credentials are not there, or can't be read."""
-
-    kind = "bad_key"
 
 
 def credentials(backend: str, team: Team) -> Credentials:
@@ -61,6 +60,14 @@ def missing(backend: str, team: Team) -> list[str]:
     except MissingKey:
         return list(needs)
     return [name for name in needs if not values.get(name)]
+
+
+def account(backend: str, team: Team) -> str:
+    """A name for the provider's account that `team` uses, to see whether it is the same as before. Raises MissingKey.
+
+    The key can't be told from it.
+    """
+    return salted_hmac(PURPOSE.decode(), repr(credentials(backend, team)), algorithm="sha256").hexdigest()[:16]
 
 
 def set_key(team: Team, backend: str, values: Mapping[str, str], user: User | None) -> BackendKey:

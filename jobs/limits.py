@@ -41,7 +41,7 @@ def crowded(generation: Generation) -> str:
     if not settings.TEAM_CONCURRENCY or running < settings.TEAM_CONCURRENCY:
         return ""
     jobs = "1 job" if running == 1 else f"{running} jobs"
-    return f"Waiting: your team has {jobs} at {registry.offer(generation.backend).label}"
+    return f"Waiting: your team has {jobs} at {registry.provider(generation.backend)}"
 
 
 def check_spending(generation: Generation, *, planned: bool) -> None:
@@ -55,10 +55,10 @@ def check_spending(generation: Generation, *, planned: bool) -> None:
     spent = spent_today(generation.team, generation.backend, planned=planned, apart_from=generation)
     if spent + generation.cost <= limit:
         return
-    offer = registry.offer(generation.backend)
-    unit = offer.price.unit if offer.price else ""
+    price, provider = registry.offer(generation.backend).price, registry.provider(generation.backend)
+    unit = price.unit if price else ""
     raise LimitReached(
-        f"Your team may spend {limit.normalize():f} {unit} a day at {offer.label}; {spent.normalize():f} are spent or "
+        f"Your team may spend {limit.normalize():f} {unit} a day at {provider}; {spent.normalize():f} are spent or "
         f"planned, and this would cost {generation.cost.normalize():f}. Choose another backend, or wait until tomorrow."
     )
 
