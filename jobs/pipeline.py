@@ -125,7 +125,7 @@ def _advance(generation: Generation) -> float | None:
         _check_deadline(generation, backend)
         lifecycle.update(generation, remote={})
         return RETRY_SECONDS
-    if generation.trouble_since:
+    if generation.trouble_since and delay is not None:
         lifecycle.update(generation, trouble_since=None)
     return delay
 
