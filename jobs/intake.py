@@ -9,12 +9,14 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.files.base import File
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from jobs import lifecycle
+from jobs import lifecycle, limits
+from jobs.backends import registry
 from jobs.doorbell import ring
 from jobs.files import remove_stored, sandboxed, work_folder
 from jobs.media.operations import inspect
@@ -94,14 +96,20 @@ def accept_generation(
     parameters: Parameters,
     *,
     source: Source = Source.BROWSER,
+    backend: str = "",
     enqueue: bool = True,
 ) -> Generation:
     """Write a queued generation, its seed drawn if none was given, and ring for a worker once it is committed.
 
-    `clip` None means text to audio. The terminal passes `enqueue=False`: it does the work itself. Raises
-    ValidationError for parameters out of range.
+    `clip` None means text to audio, `backend` "" the team's default. The terminal passes `enqueue=False`: it does the
+    work itself. Raises ValidationError for parameters out of range and a backend that there is not, and
+    `jobs.limits.LimitReached`, with a sentence, where the team's limit of the day leaves no room.
     """
+    backend = backend or default_backend(team)
+    if backend not in registry.NAMES:
+        raise ValidationError({"backend": f"There is no backend named {backend}."})
     seed = draw_seed() if parameters.seed is None else parameters.seed
+    effective_duration = min(parameters.duration, clip.duration) if clip else parameters.duration
     generation = Generation(
         team=team,
         created_by=user,
@@ -110,23 +118,38 @@ def accept_generation(
         prompt=parameters.prompt,
         negative_prompt=parameters.negative_prompt,
         duration=parameters.duration,
-        effective_duration=min(parameters.duration, clip.duration) if clip else parameters.duration,
+        effective_duration=effective_duration,
         quality_steps=parameters.quality_steps,
         prompt_strength=parameters.prompt_strength,
         focus_on_subject=parameters.focus_on_subject,
         seed=seed,
+        backend=backend,
     )
     generation.clean_fields()
+    generation.cost = registry.cost(backend, effective_duration, clip is not None)
     with transaction.atomic():
+        if generation.cost is not None:
+            limits.hold(team)
+            limits.check_spending(generation, planned=True)
         generation.save()
-        lifecycle.note(generation, "queued", data={"seed_drawn": parameters.seed is None})
+        lifecycle.note(generation, "queued", data={"seed_drawn": parameters.seed is None, "backend": backend})
         if enqueue:
             transaction.on_commit(lambda: ring("advance", generation.pk))
     return generation
 
 
-def another_take(generation: Generation, user: User | None, *, same_seed: bool) -> Generation:
-    """The same request again: with a new seed ("Another take"), or as it was ("Try again")."""
+def default_backend(team: Team) -> str:
+    """The backend of whoever names none."""
+    return team.default_backend or str(settings.DEFAULT_BACKEND)
+
+
+def another_take(
+    generation: Generation, user: User | None, *, same_seed: bool, backend: str | None = None
+) -> Generation:
+    """The same request again, a new purchase where that costs: with a new seed ("Another take"), or as it was.
+
+    On the same backend unless another is named. Raises as `accept_generation`.
+    """
     parameters = Parameters(
         prompt=generation.prompt,
         negative_prompt=generation.negative_prompt,
@@ -136,7 +159,7 @@ def another_take(generation: Generation, user: User | None, *, same_seed: bool) 
         focus_on_subject=generation.focus_on_subject,
         seed=generation.seed if same_seed else draw_seed_other_than(generation.seed),
     )
-    return accept_generation(generation.team, user, generation.clip, parameters)
+    return accept_generation(generation.team, user, generation.clip, parameters, backend=backend or generation.backend)
 
 
 def draw_seed() -> int:

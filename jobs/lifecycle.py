@@ -22,6 +22,8 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from jobs import limits
+from jobs.backends.base import Ticket
 from jobs.doorbell import ring
 from jobs.models import UNFINISHED, Generation, JobEvent, Stage, Status
 
@@ -68,7 +70,7 @@ def taken(primary_key: int) -> Iterator[Generation | None]:
 
 def _take(primary_key: int) -> Generation | None:
     now = timezone.now()
-    generation = Generation.objects.select_related("clip").filter(pk=primary_key, status__in=UNFINISHED).first()
+    generation = Generation.objects.select_related("clip", "team").filter(pk=primary_key, status__in=UNFINISHED).first()
     if generation is None or generation.wake_at > now + EARLY:
         return None
     if generation.leased_until is not None and generation.leased_until > now:
@@ -85,21 +87,57 @@ def _take(primary_key: int) -> Generation | None:
     }
     if first:
         changes |= {"status": Status.RUNNING, "stage": Stage.PREPARING, "started_at": now, "stage_at": now}
+        changes["message"] = ""
     untouched = Generation.objects.filter(
         pk=primary_key, status=generation.status, leased_by=abandoned, leased_until=generation.leased_until
     )
-    if not untouched.update(**changes):
-        return None
+    with transaction.atomic():
+        if first and _held_back(generation):
+            return None
+        if not untouched.update(**changes):
+            return None
     for name, value in changes.items():
         setattr(generation, name, value)
     if first:
         note(generation, "started", stage=generation.stage, data={"worker": worker})
     elif abandoned:
         note(generation, "taken_back", "The worker before this one died.", data={"died": abandoned, "worker": worker})
-    if attempts > settings.MAX_ATTEMPTS:
-        fail(generation, f"This job stopped {settings.MAX_ATTEMPTS} workers in a row. Try another clip or format.")
+    unclear = generation.submitted_at and not generation.remote  # for the pipeline to say
+    if attempts > settings.MAX_ATTEMPTS and not unclear:
+        sentence = f"This job stopped {settings.MAX_ATTEMPTS} workers in a row. Try another clip or format."
+        fail(generation, sentence, kind="crashed")
         return None
     return generation
+
+
+def _held_back(generation: Generation) -> bool:
+    """Leave it queued, and say why, while its team has as many jobs at its backend as it may; it comes back later.
+
+    Inside a transaction, so that no other of the team's is counted at the same time.
+    """
+    if not limits.is_hosted(generation.backend):
+        return False
+    limits.hold(generation.team)
+    sentence = limits.crowded(generation)
+    if not sentence:
+        return False
+    # One that ends calls the next; coming back by itself is for the case that the call gets lost.
+    waited = (timezone.now() - generation.created_at).total_seconds()
+    delay = min(max(waited / 4, 2.0), settings.LEASE_SECONDS)
+    queued = Generation.objects.filter(pk=generation.pk, status=Status.QUEUED)
+    queued.update(message=sentence, wake_at=timezone.now() + timedelta(seconds=delay))
+    transaction.on_commit(lambda: ring("advance", generation.pk, delay))
+    return True
+
+
+def _call_next(generation: Generation) -> None:
+    """The place of `generation` at its backend is free: the oldest of the team's that waits for one may begin."""
+    if not limits.is_hosted(generation.backend):
+        return
+    waiting = Generation.objects.filter(team=generation.team_id, backend=generation.backend, status=Status.QUEUED)
+    oldest = waiting.order_by("pk").values_list("pk", flat=True).first()
+    if oldest and Generation.objects.filter(pk=oldest, status=Status.QUEUED).update(wake_at=timezone.now()):
+        transaction.on_commit(lambda: ring("advance", oldest))
 
 
 def _renew(generation: Generation, stop: threading.Event) -> None:
@@ -120,6 +158,14 @@ def update(generation: Generation, **changes: Any) -> None:
         raise LeaseLost(generation.public_id)
     for name, value in changes.items():
         setattr(generation, name, value)
+
+
+def keep_ticket(generation: Generation, ticket: Ticket) -> None:
+    """Store what a submitted request is known by at its backend; whoever holds the lease by now, it was submitted."""
+    log.info("%s is %s at %s", generation.public_id, ticket["request_id"], generation.backend)
+    Generation.objects.filter(pk=generation.pk, remote={}).update(remote=ticket)
+    generation.remote = ticket
+    note(generation, "submitted", stage=generation.stage, data={"request_id": ticket["request_id"]})
 
 
 def enter(generation: Generation, stage: Stage, progress: int, message: str = "") -> None:
@@ -157,9 +203,9 @@ def succeed(generation: Generation, **results: Any) -> None:
     _finish(generation, Status.SUCCEEDED, progress=100, error="", **results)
 
 
-def fail(generation: Generation, sentence: str, *, data: dict[str, Any] | None = None) -> None:
-    """End with a sentence for a person. Raises LeaseLost."""
-    _finish(generation, Status.FAILED, error=sentence, event_data=data)
+def fail(generation: Generation, sentence: str, *, kind: str = "", data: dict[str, Any] | None = None) -> None:
+    """End with a sentence for a person, and the kind of error it was. Raises LeaseLost."""
+    _finish(generation, Status.FAILED, error=sentence, error_kind=kind, event_data={"kind": kind, **(data or {})})
 
 
 def cancelled(generation: Generation) -> None:
@@ -183,6 +229,7 @@ def _finish(
             **changes,
         )
         note(generation, str(status), generation.error, stage=generation.stage, data=event_data)
+        _call_next(generation)
     log.info("%s %s after %.1f s", generation.public_id, status, (now - generation.created_at).total_seconds())
 
 
@@ -191,7 +238,7 @@ def request_cancel(generation: Generation) -> bool:
     now = timezone.now()
     with transaction.atomic():
         queued = Generation.objects.filter(pk=generation.pk, status=Status.QUEUED)
-        if queued.update(status=Status.CANCELLED, finished_at=now, cancel_requested=True):
+        if queued.update(status=Status.CANCELLED, finished_at=now, cancel_requested=True, message=""):
             note(generation, str(Status.CANCELLED))
             return True
         running = Generation.objects.filter(pk=generation.pk, status=Status.RUNNING)

@@ -64,6 +64,8 @@ class Clip(models.Model):
     # Set while a preview is wanted: since when. The sweep rings again for one that takes too long.
     preview_due_since = models.DateTimeField(null=True, blank=True)
     sha256 = models.CharField(max_length=64)
+    # What backends keep of this clip, by "backend:seconds", so that the same seconds are not sent twice.
+    remote_assets: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
     duration = models.FloatField(help_text="Seconds of picture")
     facts: models.JSONField[dict[str, Any]] = models.JSONField(help_text="jobs.media.probe.ClipFacts")
     created_at = models.DateTimeField(default=timezone.now)
@@ -164,9 +166,17 @@ class Generation(models.Model):
     progress = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(100)])
     message = models.CharField(max_length=200, blank=True, help_text="What is being done right now, for a person")
     error = models.TextField(blank=True, help_text="One sentence for a person")
+    error_kind = models.CharField(max_length=20, blank=True, help_text="jobs.backends.base.BackendError.kind")
     cancel_requested = models.BooleanField(default=False)
 
     backend = models.CharField(max_length=20, default="engine")
+    # In the unit of the backend's price, as reckoned when it was asked for; null where it costs nothing.
+    cost = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
+    upload: models.JSONField[dict[str, Any]] = models.JSONField(
+        default=dict, blank=True, help_text="The backend's handle of the clip that was sent"
+    )
+    # Set just before a paid submission. Without a ticket beside it, nobody knows whether the submission arrived.
+    submitted_at = models.DateTimeField(null=True, blank=True)
     remote: models.JSONField[dict[str, Any]] = models.JSONField(
         default=dict, blank=True, help_text="The backend's ticket, stored before the first poll"
     )
@@ -236,6 +246,24 @@ class JobEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.message}".strip()
+
+
+class BackendKey(models.Model):
+    """A team's own credentials for a backend, encrypted (`jobs.keys`)."""
+
+    team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="backend_keys")
+    backend = models.CharField(max_length=20)
+    secret = models.TextField()
+    set_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    set_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "backend"], name="one_key_per_team_and_backend")]
+
+    def __str__(self) -> str:
+        return f"{self.team}: {self.backend}"
 
 
 class WorkerHeartbeat(models.Model):

@@ -1,7 +1,10 @@
-"""A generation, stage by stage: prepare -> generate -> mux -> publish, as plain functions over its row.
+"""A generation, stage by stage: prepare -> upload -> submit -> poll -> mux -> publish, as plain functions over its row.
 
 `advance` does the next piece of work and says when to come back; nobody waits in between. Each piece may be done twice
 (a worker died, a message was delivered again) without harm: what came of it is published in one step at the end.
+
+One piece is not: a submission that costs money. The row says that one is under way before it is made, and holds the
+ticket before anything is asked about it. A row that says the first and lacks the second is not submitted again.
 """
 
 from __future__ import annotations
@@ -9,8 +12,8 @@ from __future__ import annotations
 import errno
 import logging
 import random
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,42 +23,53 @@ from django.db import transaction
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
-from jobs import lifecycle
-from jobs.backends.base import Answer, Backend, BackendError, Busy, Lost, Request, Unreachable
-from jobs.backends.fal import Fal
+from jobs import keys, lifecycle, limits
+from jobs.backends import registry
+from jobs.backends.base import (
+    Answer,
+    Backend,
+    BackendError,
+    Busy,
+    InputRejected,
+    Lost,
+    NoAudio,
+    Request,
+    Silent,
+    Ticket,
+    TimedOut,
+    Unclear,
+    Unreachable,
+    Upload,
+)
 from jobs.files import local_path, remove_stored, sandboxed, work_folder
+from jobs.media import errors
 from jobs.media.audio import AudioFacts
 from jobs.media.errors import MediaError
 from jobs.media.mux import muxed_suffix
 from jobs.media.operations import Mux, finish
 from jobs.media.probe import ClipFacts
 from jobs.media.proxy import proxy
-from jobs.models import Generation, Stage
+from jobs.models import Clip, Generation, Stage
 from jobs.previews import ensure_preview
 
 log = logging.getLogger(__name__)
 
-# Beyond this the engine gets a small copy instead of the original.
+# Beyond this our own engine gets a small copy instead of the original; others always do.
 LARGEST_ORIGINAL_BYTES = 50 * 1024 * 1024
 RETRY_SECONDS = 1.0
 UNEXPECTED = "Something unexpected happened on our side. Try again; your administrator finds the details under {id}."
 SILENT = "The sound engine returned silence. Say more of what should be heard, or choose a clip in which more happens."
+NO_AUDIO = "What came back holds no sound. Try again, or ask for the same on another backend."
+UNCLEAR = (
+    "It is unclear whether {backend} took this job: our side stopped while handing it over "
+    "({at:%Y-%m-%d %H:%M:%S} UTC). Check the provider’s own pages before you try again: that is another purchase."
+)
 DISK_FULL = "There was no room to store the result. Ask your administrator to free some space, then try again."
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 # How far the bar is when a stage begins; within `generating` the backend's own progress fills the span.
 PROGRESS = {Stage.PREPARING: 2, Stage.GENERATING: 8, Stage.MUXING: 85, Stage.PUBLISHING: 96}
-
-
-@cache
-def backend_named(name: str) -> Backend:
-    """The client of a configured backend, one per process. Raises KeyError for an unknown name."""
-    return {"engine": _engine}[name]()
-
-
-def _engine() -> Backend:
-    return Fal("engine", settings.ENGINE_URL, settings.ENGINE_URL, settings.ENGINE_KEY, frozenset())
 
 
 def advance(generation: Generation) -> float | None:
@@ -67,71 +81,98 @@ def advance(generation: Generation) -> float | None:
         delay = _advance(generation)
     except lifecycle.LeaseLost:
         raise
-    except (BackendError, MediaError) as error:
-        lifecycle.fail(generation, str(error), data={"error": type(error).__name__})
+    except BackendError as error:
+        _fail(generation, error, str(error), error.kind)
+        return None
+    except MediaError as error:
+        _fail(generation, error, str(error), "media")
         return None
     except Exception as error:
         log.exception("%s failed unexpectedly", generation.public_id)
         full = isinstance(error, OSError) and error.errno in NO_ROOM
         sentence = DISK_FULL if full else UNEXPECTED.format(id=generation.public_id)
-        lifecycle.fail(generation, sentence, data={"error": type(error).__name__})
+        _fail(generation, error, sentence, "disk_full" if full else "unexpected")
         return None
     if delay is not None:
         lifecycle.wait(generation, delay)
     return delay
 
 
+def _fail(generation: Generation, error: Exception, sentence: str, kind: str) -> None:
+    lifecycle.fail(generation, sentence, kind=kind, data={"error": type(error).__name__})
+
+
 def _advance(generation: Generation) -> float | None:
-    backend = backend_named(generation.backend)
+    if generation.submitted_at and not generation.remote:
+        raise Unclear(UNCLEAR.format(backend=registry.provider(generation.backend), at=generation.submitted_at))
     if lifecycle.cancel_was_requested(generation):
-        _cancel(generation, backend)
+        _cancel(generation)
         return None
+    backend = _backend(generation)
     try:
-        delay = _follow(generation, backend) if generation.remote else _submit(generation, backend)
+        delay = _follow(generation, backend) if generation.remote else _send(generation, backend)
     except Unreachable as trouble:
-        return _try_again(generation, trouble)
+        return _try_again(generation, backend, trouble)
     except Busy as busy:
-        _check_deadline(generation)
+        _check_deadline(generation, backend)
         lifecycle.report(generation, generation.progress, str(busy))
         return busy.delay
     except Lost:
+        if backend.paid:
+            raise
         # Our own engine was restarted; its jobs cost nothing, so this one is handed over again.
         lifecycle.note(generation, "resubmitted", "The engine no longer knew this job.", data=generation.remote)
-        _check_deadline(generation)
+        _check_deadline(generation, backend)
         lifecycle.update(generation, remote={})
         return RETRY_SECONDS
-    if generation.trouble_since:
+    if generation.trouble_since and delay is not None:
         lifecycle.update(generation, trouble_since=None)
     return delay
 
 
-def _submit(generation: Generation, backend: Backend) -> float:
-    """Prepare the input and hand it over; the ticket is stored before anything else happens."""
-    with work_folder() as folder:
-        request = Request(
-            prompt=generation.prompt,
-            negative_prompt=generation.negative_prompt,
-            duration=generation.effective_duration if generation.clip else generation.duration,
-            quality_steps=generation.quality_steps,
-            prompt_strength=generation.prompt_strength,
-            focus_on_subject=generation.focus_on_subject,
-            seed=generation.seed,
-            clip=_input(generation, folder),
-        )
-        ticket = backend.submit(request)
-    lifecycle.update(generation, remote=ticket)
-    lifecycle.note(generation, "submitted", stage=generation.stage, data={"request_id": ticket["request_id"]})
-    lifecycle.enter(generation, Stage.GENERATING, PROGRESS[Stage.GENERATING])
-    return backend.first_poll
+def _backend(generation: Generation) -> Backend:
+    """The client of the generation's backend, with its team's key. Raises BackendError where there is none."""
+    return registry.client(generation.backend, keys.credentials(generation.backend, generation.team))
 
 
-def _input(generation: Generation, folder: Path) -> Path | None:
-    """What the backend sees: the original when it is small, else a small time-faithful copy of the seconds needed."""
-    clip = generation.clip
-    if clip is None:
-        return None
+def _send(generation: Generation, backend: Backend) -> float | None:
+    """Bring the clip to the backend, and the request as soon as it can be used there."""
+    if generation.clip is None:
+        return _submit(generation, backend, None)
+    upload = _uploaded(generation, backend, generation.clip)
+    if upload["ready"]:
+        return _submit(generation, backend, upload)
+    _check_deadline(generation, backend)
+    lifecycle.report(generation, generation.progress, f"{registry.provider(generation.backend)} takes the clip in")
+    return _pause(generation, backend)
+
+
+def _uploaded(generation: Generation, backend: Backend, clip: Clip) -> Upload:
+    """The backend's handle of the clip, `ready` or not: sent now, sent before, or left there by an earlier request."""
+    upload: Upload = generation.upload
+    if upload and upload["ready"]:
+        return upload
+    if upload:
+        upload = backend.check_upload(upload)
+    elif backend.remembers_uploads and (known := _remembered(generation, clip)):
+        lifecycle.note(generation, "upload_reused", stage=generation.stage)
+        upload = known
+    else:
+        with work_folder() as folder:
+            path = _input(generation, backend, clip, folder)
+            lifecycle.report(generation, generation.progress, "Sending the clip")
+            upload = backend.upload(path)
+    if backend.paid:  # our own engine is near, and forgets what it was sent when it is restarted
+        lifecycle.update(generation, upload=upload)
+    if upload["ready"] and backend.remembers_uploads:
+        _remember(generation, clip, upload)
+    return upload
+
+
+def _input(generation: Generation, backend: Backend, clip: Clip, folder: Path) -> Path:
+    """What the backend sees: a small, silent, time-faithful copy of the seconds needed; our own, a small original."""
     original = local_path(clip.file, folder)
-    if original.stat().st_size <= LARGEST_ORIGINAL_BYTES:
+    if not backend.sends_proxy and original.stat().st_size <= LARGEST_ORIGINAL_BYTES:
         return original
     lifecycle.report(generation, generation.progress, "Making a small copy of the clip")
     small = folder / "proxy.mp4"
@@ -141,6 +182,76 @@ def _input(generation: Generation, folder: Path) -> Path | None:
     return small
 
 
+def _remembered(generation: Generation, clip: Clip) -> Upload | None:
+    """What the backend keeps of these seconds of the clip, if it was sent there under the same key."""
+    upload: Upload | None = clip.remote_assets.get(_asset_name(generation))
+    return upload if upload and upload["account"] == keys.account(generation.backend, generation.team) else None
+
+
+def _remember(generation: Generation, clip: Clip, upload: Upload | None) -> None:
+    """Keep the handle for the next request, or forget it; of two at the same moment one is kept, which is enough."""
+    clip.refresh_from_db(fields=["remote_assets"])
+    name, kept = _asset_name(generation), dict(clip.remote_assets)
+    if upload is None:
+        kept.pop(name, None)
+    else:
+        kept[name] = {**upload, "account": keys.account(generation.backend, generation.team)}
+    Clip.objects.filter(pk=clip.pk).update(remote_assets=kept)
+
+
+def _asset_name(generation: Generation) -> str:
+    return f"{generation.backend}:{generation.effective_duration:.3f}"
+
+
+def _submit(generation: Generation, backend: Backend, upload: Upload | None) -> float | None:
+    """Hand the request over, the one step that may cost something; its ticket is stored before anything else."""
+    if lifecycle.cancel_was_requested(generation):  # sending the clip took its time
+        _cancel(generation)
+        return None
+    request = Request(
+        prompt=generation.prompt,
+        negative_prompt=generation.negative_prompt,
+        duration=generation.effective_duration,
+        quality_steps=generation.quality_steps,
+        prompt_strength=generation.prompt_strength,
+        focus_on_subject=generation.focus_on_subject,
+        seed=generation.seed,
+    )
+    try:
+        ticket = _buy(generation, backend, request, upload) if backend.paid else backend.submit(request, upload)
+    except (InputRejected, Lost):
+        if not (generation.clip and upload and "account" in upload):
+            raise
+        # It may be what the backend kept of the clip that is gone by now: the clip is sent anew, once.
+        lifecycle.note(generation, "upload_forgotten", stage=generation.stage)
+        _remember(generation, generation.clip, None)
+        lifecycle.update(generation, upload={})
+        return RETRY_SECONDS
+    lifecycle.keep_ticket(generation, ticket)
+    lifecycle.enter(generation, Stage.GENERATING, PROGRESS[Stage.GENERATING])
+    return backend.first_poll
+
+
+def _buy(generation: Generation, backend: Backend, request: Request, upload: Upload | None) -> Ticket:
+    """Submit, once. `submitted_at` is taken back only where the backend says that the request surely did not arrive."""
+    with transaction.atomic():
+        limits.hold(generation.team)
+        limits.check_spending(generation, planned=False)
+        lifecycle.update(generation, submitted_at=timezone.now())
+    try:
+        return backend.submit(request, upload)
+    except Unclear:
+        raise
+    except BackendError:
+        lifecycle.update(generation, submitted_at=None)
+        raise
+    except Exception as error:
+        log.exception("%s failed unexpectedly while it was submitted", generation.public_id)
+        raise Unclear(
+            UNCLEAR.format(backend=registry.provider(generation.backend), at=generation.submitted_at)
+        ) from error
+
+
 def _follow(generation: Generation, backend: Backend) -> float | None:
     """Look how the request stands; when it is done, bring the sound home."""
     state = backend.poll(generation.remote)
@@ -148,20 +259,24 @@ def _follow(generation: Generation, backend: Backend) -> float | None:
         _check_deadline(generation, backend)
         span = PROGRESS[Stage.MUXING] - PROGRESS[Stage.GENERATING]
         lifecycle.report(generation, PROGRESS[Stage.GENERATING] + int(span * state.progress), state.message)
-        waited = (timezone.now() - generation.stage_at).total_seconds() if generation.stage_at else 0.0
-        # A job that has run for long can be asked after less often; a little jitter keeps many from asking at once.
-        delay = min(max(waited / 4, backend.first_poll), backend.slowest_poll)
-        return delay * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
+        return _pause(generation, backend)
     with work_folder() as folder:
         answer = backend.fetch(generation.remote, folder)
         lifecycle.enter(generation, Stage.MUXING, PROGRESS[Stage.MUXING])
         result = _mux(generation, answer, folder)
         if lifecycle.cancel_was_requested(generation):
-            _cancel(generation, backend)
+            _cancel(generation)
             return None
         lifecycle.enter(generation, Stage.PUBLISHING, PROGRESS[Stage.PUBLISHING])
         _publish(generation, result)
     return None
+
+
+def _pause(generation: Generation, backend: Backend) -> float:
+    """Seconds until it is worth asking again: what has taken long can be asked after less often."""
+    waited = (timezone.now() - generation.stage_at).total_seconds() if generation.stage_at else 0.0
+    delay = min(max(waited / 4, backend.first_poll), backend.slowest_poll)
+    return delay * random.uniform(0.9, 1.1)  # noqa: S311 - keeps many from asking at once; not a secret
 
 
 @dataclass(frozen=True)
@@ -187,9 +302,12 @@ def _mux(generation: Generation, answer: Answer, folder: Path) -> Result:
         if generation.clip.preview:
             give_sound_to(generation.clip.preview, ClipFacts(**generation.clip.preview_facts), "video_preview")
     seconds = generation.effective_duration
-    finished = sandboxed(finish, answer.carrier, seconds, files["audio"], muxes)
+    try:
+        finished = sandboxed(finish, answer.carrier, seconds, files["audio"], muxes)
+    except errors.NoAudio as error:
+        raise NoAudio(NO_AUDIO) from error
     if finished.audio.silent:
-        raise BackendError(SILENT)
+        raise Silent(SILENT)
     return Result(
         files=files,
         facts={
@@ -229,33 +347,39 @@ def _publish(generation: Generation, result: Result) -> None:
         raise
 
 
-def _cancel(generation: Generation, backend: Backend) -> None:
+def _cancel(generation: Generation) -> None:
     if generation.remote:
         try:
-            backend.cancel(generation.remote)
+            _backend(generation).cancel(generation.remote)
         except BackendError as error:  # it will run out by itself; the person's wish is what counts here
             lifecycle.note(generation, "cancel_not_delivered", str(error))
     lifecycle.cancelled(generation)
 
 
-def _try_again(generation: Generation, trouble: Unreachable) -> float:
-    """Come back soon to a backend that can't be reached, until `BACKEND_PATIENCE_SECONDS` are over; then give up."""
+def _try_again(generation: Generation, backend: Backend, trouble: Unreachable) -> float:
+    """Come back soon to a backend that can't be reached, until our patience with it is over; then give up."""
     now = timezone.now()
     if generation.trouble_since is None:
         lifecycle.update(generation, trouble_since=now)
         lifecycle.note(generation, "backend_unreachable", str(trouble), stage=generation.stage)
-    elif (now - generation.trouble_since).total_seconds() > settings.BACKEND_PATIENCE_SECONDS:
+    since = generation.trouble_since or now
+    troubled = (now - since).total_seconds()
+    patience = settings.HOSTED_PATIENCE_SECONDS if backend.paid else settings.BACKEND_PATIENCE_SECONDS
+    if troubled > patience:
         raise trouble
-    lifecycle.report(generation, generation.progress, "Waiting for the sound engine")
-    return RETRY_SECONDS
+    waiting = f"Waiting for {registry.provider(generation.backend)}" if backend.paid else "Waiting for the sound engine"
+    lifecycle.report(generation, generation.progress, waiting)
+    return min(max(troubled / 4, RETRY_SECONDS), max(backend.slowest_poll, RETRY_SECONDS))
 
 
-def _check_deadline(generation: Generation, backend: Backend | None = None) -> None:
-    """Raises BackendError once `GENERATION_TIMEOUT_SECONDS` have passed since the start, and stops the backend."""
-    since = generation.started_at
-    if since is None or (timezone.now() - since).total_seconds() <= settings.GENERATION_TIMEOUT_SECONDS:
+def _check_deadline(generation: Generation, backend: Backend) -> None:
+    """Raises TimedOut once the backend has had all the time it gets, and stops it."""
+    since = generation.submitted_at or generation.started_at
+    limit = settings.HOSTED_TIMEOUT_SECONDS if backend.paid else settings.GENERATION_TIMEOUT_SECONDS
+    if since is None or (timezone.now() - since).total_seconds() <= limit:
         return
-    if backend is not None:
-        backend.cancel(generation.remote)
-    minutes = settings.GENERATION_TIMEOUT_SECONDS / 60
-    raise BackendError(f"The sound engine did not finish within {minutes:g} minutes. Try a shorter duration.")
+    if generation.remote:
+        with suppress(BackendError):
+            backend.cancel(generation.remote)
+    who = registry.provider(generation.backend) if backend.paid else "The sound engine"
+    raise TimedOut(f"{who} did not finish within {limit / 60:g} minutes. Try a shorter duration.")

@@ -13,7 +13,9 @@ atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 # Whatever the developer's shell says of an installation is not meant for the tests. DATABASE_URL is:
 # the suite runs itself a second time on PostgreSQL.
 for name in (
-    "PRODUCTION", "S3_BUCKET", "CELERY_BROKER_URL", "ENGINE_URL", "ENGINE_KEY", "ADMIN_EMAIL", "ADMIN_PASSWORD"
+    "PRODUCTION", "S3_BUCKET", "CELERY_BROKER_URL", "ENGINE_URL", "ENGINE_KEY", "ADMIN_EMAIL", "ADMIN_PASSWORD",
+    "FAL_KEY", "FAL_KEY_FILE", "SCENARIO_API_KEY", "SCENARIO_API_KEY_FILE", "SCENARIO_API_SECRET",
+    "SCENARIO_API_SECRET_FILE", "DEFAULT_BACKEND", "KEYS_SECRET",
 ):  # fmt: skip
     os.environ.pop(name, None)
 os.environ["DATA_DIR"] = FOLDER

@@ -15,7 +15,9 @@ from tests.programs import ROOT
 from webapp.management.commands.up import programs
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-READ = re.compile(r'environment\.(?:text|number|flag|words)\("(\w+)"|os\.environ\.get\("(\w+)"')
+READ = re.compile(
+    r'environment\.(?:text|number|flag|words|amount|address|hosts|one_of)\(\s*"(\w+)"|os\.environ\.get\("(\w+)"'
+)
 
 
 def variables() -> set[str]:

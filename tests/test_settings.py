@@ -17,7 +17,10 @@ from tests.programs import ROOT
 from webapp import environment
 
 SECRET = "s" * 32
-PRODUCTION = {"PRODUCTION": "1", "SECRET_KEY": SECRET, "ENGINE_KEY": SECRET, "ALLOWED_HOSTS": "sound.example.com"}
+PRODUCTION = {
+    "PRODUCTION": "1", "SECRET_KEY": SECRET, "ENGINE_KEY": SECRET, "KEYS_SECRET": SECRET,
+    "ALLOWED_HOSTS": "sound.example.com",
+}  # fmt: skip
 
 
 def manage(data: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -44,7 +47,7 @@ def refusal(data: Path, **variables: str) -> str:
     return done.stderr.strip()
 
 
-@pytest.mark.parametrize("missing", ["SECRET_KEY", "ENGINE_KEY", "ALLOWED_HOSTS"])
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "ENGINE_KEY", "KEYS_SECRET", "ALLOWED_HOSTS"])
 def test_production_names_what_is_missing(tmp_path: Path, missing: str) -> None:
     said = refusal(tmp_path, **{name: value for name, value in PRODUCTION.items() if name != missing})
     assert said == f"PRODUCTION=1 needs these to be set: {missing}."
@@ -52,10 +55,10 @@ def test_production_names_what_is_missing(tmp_path: Path, missing: str) -> None:
 
 def test_production_names_everything_that_is_missing_at_once(tmp_path: Path) -> None:
     said = refusal(tmp_path, PRODUCTION="1")
-    assert said == "PRODUCTION=1 needs these to be set: SECRET_KEY, ENGINE_KEY, ALLOWED_HOSTS."
+    assert said == "PRODUCTION=1 needs these to be set: SECRET_KEY, ENGINE_KEY, KEYS_SECRET, ALLOWED_HOSTS."
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "ENGINE_KEY"])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "ENGINE_KEY", "KEYS_SECRET"])
 def test_production_refuses_a_secret_that_can_be_guessed(tmp_path: Path, name: str) -> None:
     assert name in refusal(tmp_path, **PRODUCTION | {name: "changeme"})
 
@@ -67,7 +70,7 @@ def test_production_draws_no_secrets_of_its_own_and_keeps_cookies_to_https(tmp_p
         "SECRET_KEY": SECRET, "ENGINE_KEY": SECRET, "ALLOWED_HOSTS": ["sound.example.com"], "DEBUG": False,
         "SESSION_COOKIE_SECURE": True, "CSRF_COOKIE_SECURE": True,
     }  # fmt: skip
-    assert {path.name for path in tmp_path.iterdir()}.isdisjoint({"secret-key", "engine-key"})
+    assert {path.name for path in tmp_path.iterdir()}.isdisjoint({"secret-key", "engine-key", "keys-secret"})
 
 
 def test_only_behind_a_proxy_is_its_word_taken(tmp_path: Path) -> None:
@@ -78,11 +81,12 @@ def test_only_behind_a_proxy_is_its_word_taken(tmp_path: Path) -> None:
 
 
 def test_the_embedded_set_up_draws_secrets_once_and_lets_nobody_else_read_them(tmp_path: Path) -> None:
-    first = settings_with(tmp_path, "SECRET_KEY", "ENGINE_KEY")
-    assert first == settings_with(tmp_path, "SECRET_KEY", "ENGINE_KEY")
-    assert first["SECRET_KEY"] != first["ENGINE_KEY"]
-    assert min(len(secret) for secret in first.values()) >= 32
-    for name in ("secret-key", "engine-key"):
+    first = settings_with(tmp_path, "SECRET_KEY", "ENGINE_KEY", "KEYS_SECRETS")
+    assert first == settings_with(tmp_path, "SECRET_KEY", "ENGINE_KEY", "KEYS_SECRETS")
+    secrets = [first["SECRET_KEY"], first["ENGINE_KEY"], *first["KEYS_SECRETS"]]
+    assert len(set(secrets)) == 3
+    assert min(len(secret) for secret in secrets) >= 32
+    for name in ("secret-key", "engine-key", "keys-secret"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
 
@@ -92,6 +96,25 @@ def test_the_embedded_set_up_draws_secrets_once_and_lets_nobody_else_read_them(t
         ("PORT", "http", "PORT must be a whole number, not 'http'."),
         ("MAX_UPLOAD_MB", "1.5", "MAX_UPLOAD_MB must be a whole number, not '1.5'."),
         ("PRODUCTION", "maybe", "PRODUCTION must be 1 or 0, not 'maybe'."),
+        ("DEFAULT_BACKEND", "fax", "DEFAULT_BACKEND must be one of engine, fal, scenario, not 'fax'."),
+        (
+            "RESULT_HOSTS",
+            "fal.media,https://cdn.example",
+            "RESULT_HOSTS must list host names such as files.example.com, not 'https://cdn.example'.",
+        ),
+        ("UPLOAD_HOSTS", "*", "UPLOAD_HOSTS must list host names such as files.example.com, not '*'."),
+        ("FAL_DAILY_LIMIT", "-1", "FAL_DAILY_LIMIT must be an amount such as 0.05, not '-1'."),
+        ("FAL_PRICE_PER_SECOND", "nan", "FAL_PRICE_PER_SECOND must be an amount such as 0.05, not 'nan'."),
+        (
+            "FAL_QUEUE_URL",
+            "http://fal.example",
+            "FAL_QUEUE_URL must be an https:// address, or http:// on this machine.",
+        ),
+        (
+            "SCENARIO_BASE_URL",
+            "https://key@scenario.example",
+            "SCENARIO_BASE_URL must be an https:// address, or http:// on this machine.",
+        ),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_one_sentence(tmp_path: Path, name: str, value: str, said: str) -> None:
@@ -124,3 +147,13 @@ def test_flags_numbers_and_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment.number("IT", 7) == 12
     monkeypatch.setenv("IT", "a, b,,c ")
     assert environment.words("IT") == ["a", "b", "c"]
+
+
+def test_a_hosted_backend_is_reached_over_https_or_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("https://queue.example/", "http://127.0.0.1:9000", "http://[::1]:9000", "http://localhost:9000"):
+        monkeypatch.setenv("IT", value)
+        assert environment.address("IT", "") == value.rstrip("/")
+    for value in ("http://10.0.0.1", "ftp://queue.example", "queue.example", "https://", "https://queue.example:x"):
+        monkeypatch.setenv("IT", value)
+        with pytest.raises(ImproperlyConfigured, match="IT must be an https"):
+            environment.address("IT", "")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 import secrets
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 SECRET_LENGTH = 32
+HOST_PATTERN = re.compile(r"(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?")
 
 
 def text(name: str, default: str = "") -> str:
@@ -34,6 +39,62 @@ def number(name: str, default: int) -> int:
         return int(value)
     except ValueError:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+
+
+def amount(name: str, default: str) -> Decimal:
+    """A number of money or of a provider's units, exact; raises ImproperlyConfigured for what is none, or below 0."""
+    value = text(name, default)
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite() or number < 0:
+        raise ImproperlyConfigured(f"{name} must be an amount such as 0.05, not {value!r}.")
+    return number
+
+
+def address(name: str, default: str) -> str:
+    """The address of a service that gets a secret: https, or plain http on this machine alone.
+
+    Raises ImproperlyConfigured for any other.
+    """
+    value = text(name, default).rstrip("/")
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 - reading it checks it
+    except ValueError:
+        parts = urlsplit("")
+    plain = parts.scheme == "http" and _is_loopback(parts.hostname or "")
+    if not parts.hostname or parts.username or not (parts.scheme == "https" or plain):
+        raise ImproperlyConfigured(f"{name} must be an https:// address, or http:// on this machine.")
+    return value
+
+
+def hosts(name: str, default: str) -> list[str]:
+    """A comma-separated list of host names: "example.com", "example.com:8443", "*.example.com".
+
+    Raises ImproperlyConfigured for anything else.
+    """
+    listed = words(name, default)
+    for entry in listed:
+        if not HOST_PATTERN.fullmatch(entry):
+            raise ImproperlyConfigured(f"{name} must list host names such as files.example.com, not {entry!r}.")
+    return listed
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def one_of(name: str, choices: tuple[str, ...], default: str) -> str:
+    """One of the words in `choices`; raises ImproperlyConfigured for any other."""
+    value = text(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    return value
 
 
 def flag(name: str, default: bool = False) -> bool:

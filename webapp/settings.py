@@ -22,8 +22,8 @@ PORT = environment.number("PORT", 8000)
 
 # --- Security -------------------------------------------------------------------------------------------------------
 if PRODUCTION:
-    environment.require("SECRET_KEY", "ENGINE_KEY", "ALLOWED_HOSTS")
-    environment.require_long("SECRET_KEY", "ENGINE_KEY")
+    environment.require("SECRET_KEY", "ENGINE_KEY", "KEYS_SECRET", "ALLOWED_HOSTS")
+    environment.require_long("SECRET_KEY", "ENGINE_KEY", "KEYS_SECRET")
 DEBUG = False
 SECRET_KEY = environment.text("SECRET_KEY") or environment.kept_secret(DATA_DIR / "secret-key")
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
@@ -218,9 +218,46 @@ MAX_ATTEMPTS = environment.number("MAX_ATTEMPTS", 3)
 # How long a backend may take from submission to result, and how long an unreachable one is tried again.
 GENERATION_TIMEOUT_SECONDS = environment.number("GENERATION_TIMEOUT_SECONDS", 900)
 BACKEND_PATIENCE_SECONDS = environment.number("BACKEND_PATIENCE_SECONDS", 30)
+# The same for hosted backends, where a lost job is lost money and a queue may be long.
+HOSTED_TIMEOUT_SECONDS = environment.number("HOSTED_TIMEOUT_SECONDS", 3600)
+HOSTED_PATIENCE_SECONDS = environment.number("HOSTED_PATIENCE_SECONDS", 1800)
 # What the programs that touch uploaded media may use.
 MEDIA_TIMEOUT_SECONDS = environment.number("MEDIA_TIMEOUT_SECONDS", 120)
 MEDIA_MEMORY_BYTES = environment.number("MEDIA_MEMORY_MB", 2048) * 1024 * 1024
+
+# --- Hosted backends ------------------------------------------------------------------------------------------------
+FAL_KEY = environment.text("FAL_KEY")
+SCENARIO_API_KEY = environment.text("SCENARIO_API_KEY")
+SCENARIO_API_SECRET = environment.text("SCENARIO_API_SECRET")
+DEFAULT_BACKEND = environment.text("DEFAULT_BACKEND", "engine")
+# What teams' own keys are encrypted with: the first; those after it can still be read, so that it can be replaced.
+KEYS_SECRETS = environment.words("KEYS_SECRET") or [environment.kept_secret(DATA_DIR / "keys-secret")]
+
+# --- Hosted backends ------------------------------------------------------------------------------------------------
+# Which one a generation takes when neither the person nor the team chose.
+DEFAULT_BACKEND = environment.one_of("DEFAULT_BACKEND", ("engine", "fal", "scenario"), "engine")
+FAL_KEY = environment.text("FAL_KEY")
+FAL_QUEUE_URL = environment.address("FAL_QUEUE_URL", "https://queue.fal.run")
+FAL_REST_URL = environment.address("FAL_REST_URL", "https://rest.fal.ai")
+SCENARIO_API_KEY = environment.text("SCENARIO_API_KEY")
+SCENARIO_API_SECRET = environment.text("SCENARIO_API_SECRET")
+SCENARIO_BASE_URL = environment.address("SCENARIO_BASE_URL", "https://api.cloud.scenario.com/v1")
+# Hosts besides those addresses: which results may be fetched from, and to which clips may be sent. "*.example.com" is
+# every host below example.com. Only https, only public addresses, and never with a key.
+RESULT_HOSTS = environment.hosts(
+    "RESULT_HOSTS", "fal.media,*.fal.media,storage.googleapis.com,cdn.cloud.scenario.com,cdn.scenario.com"
+)
+UPLOAD_HOSTS = environment.hosts("UPLOAD_HOSTS", "fal.media,*.fal.media,storage.googleapis.com,*.amazonaws.com")
+# Encrypts the teams' own keys. After a comma follow earlier secrets, which still decrypt.
+KEYS_SECRETS = environment.words("KEYS_SECRET") or [environment.kept_secret(DATA_DIR / "keys-secret")]
+# What the providers ask: US dollars per second of sound, and Scenario's compute units per job.
+FAL_PRICE_PER_SECOND = environment.amount("FAL_PRICE_PER_SECOND", "0.001")
+SCENARIO_PRICE_PER_JOB = environment.amount("SCENARIO_PRICE_PER_JOB", "1")
+# How many paid generations of one team may be with a provider at once; further ones wait in our queue. 0: no bound.
+TEAM_CONCURRENCY = environment.number("TEAM_CONCURRENCY", 4)
+# What one team may spend in a day, in US dollars and in compute units; what would go beyond is refused. 0: no bound.
+FAL_DAILY_LIMIT = environment.amount("FAL_DAILY_LIMIT", "0")
+SCENARIO_DAILY_LIMIT = environment.amount("SCENARIO_DAILY_LIMIT", "0")
 
 # --- Logs -----------------------------------------------------------------------------------------------------------
 LOGGING = {

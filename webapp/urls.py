@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from webapp import health, media
+from webapp.accounts import backends as team_backends
 from webapp.accounts import views as accounts
 from webapp.studio import history, results
 from webapp.studio import views as studio
@@ -25,6 +26,9 @@ urlpatterns = [
     path("history/live/", history.live, name="history-live"),
     path("media/clips/<str:clip_id>/<str:kind>", media.clip_file, name="clip-file"),
     path("media/g/<str:generation_id>/<str:kind>", media.generation_file, name="generation-file"),
+    path("team/backends/", team_backends.backends, name="team-backends"),
+    path("team/backends/<str:backend>/key/", team_backends.set_key, name="team-backend-key"),
+    path("team/backends/<str:backend>/key/remove/", team_backends.remove_key, name="team-backend-key-remove"),
     path("setup/", accounts.set_up, name="set-up"),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),

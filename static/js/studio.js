@@ -3,6 +3,7 @@
 import { connectClipSources } from "./clip-sources.js";
 import { connectCopying } from "./copy.js";
 import { limitDuration } from "./duration-limit.js";
+import { followCost } from "./job-cost.js";
 import { connectIdeas } from "./prompt-ideas.js";
 import { connectSliders } from "./sliders.js";
 import { submitOnce } from "./submit-once.js";
@@ -10,6 +11,7 @@ import { submitOnce } from "./submit-once.js";
 const form = document.querySelector("[data-studio]");
 const prompt = form.elements.prompt;
 const limit = limitDuration(form);
+const reckon = followCost(form);
 
 // A form that came back with something to mend starts there.
 form.querySelector("[aria-invalid=true]")?.focus();
@@ -21,6 +23,7 @@ connectClipSources(form, {
   busy: submitOnce(form),
   chosen(clip, proposal) {
     limit(clip);
+    reckon(clip);
     if (proposal && !prompt.value.trim()) prompt.value = proposal;
   },
 });

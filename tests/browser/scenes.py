@@ -1,7 +1,8 @@
 """Generations in every state, with real media, in the data folder that DATA_DIR names.
 
 `python -m tests.browser.scenes` prints JSON: signed-in `sessions` by name and the public ids of the `generations` by
-state. Alice owns a team with more than a page of history, Victor is a viewer in it, Nora's own team has nothing yet.
+state. Alice owns a team with more than a page of history and a key of its own for fal, Mia is a member and Victor a
+viewer in it; Nora's own team has nothing yet, and the engine alone to make sound.
 The top of every clip shows the number of the frame as `FRAME_BITS` dark and bright blocks, the lowest bit on the left.
 """
 
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from tests.clips import Image, draw_ball, film
 
 PASSWORD = "correct horse battery"
+FAL_KEY = "5f1c2a9e-a-key-of-nobody:0011223344556677"
 FRAME_BITS = 8
 FPS = 25.0
 SECONDS = 6.0
@@ -83,6 +85,7 @@ def make_everything() -> dict[str, Any]:
     from django.core.files import File
     from django.utils import timezone
 
+    from jobs import keys
     from jobs.models import Clip, Generation, Stage, Status
     from webapp.accounts.models import Membership, Role, User
     from webapp.accounts.setup import add_team, create_first_account
@@ -91,6 +94,9 @@ def make_everything() -> dict[str, Any]:
     team = user.teams.get()
     viewer = User.objects.create_user("victor@example.org", PASSWORD)
     Membership.objects.create(team=team, user=viewer, role=Role.VIEWER)
+    colleague = User.objects.create_user("mia@example.org", PASSWORD)
+    Membership.objects.create(team=team, user=colleague, role=Role.MEMBER)
+    keys.set_key(team, "fal", {"FAL_KEY": FAL_KEY}, user)
     newcomer = User.objects.create_user("nora@example.org", PASSWORD)
     add_team(newcomer, "Day Shift")
     now = timezone.now()
@@ -150,8 +156,14 @@ def make_everything() -> dict[str, Any]:
         at = {"created_at": now - timedelta(days=day), "seed": 100 + day}
         generation(None, Status.CANCELLED, prompt=f"Rain on a tin roof, take {day}", **at)
     running: dict[str, Any] = {"stage": Stage.GENERATING, "progress": 46, "message": "Shaping 6 impacts: wood on stone"}
+    bought: dict[str, Any] = {"backend": "fal", "cost": "0.006", "submitted_at": now}
     return {
-        "sessions": {"alice": signed_in(user), "victor": signed_in(viewer), "nora": signed_in(newcomer)},
+        "sessions": {
+            "alice": signed_in(user),
+            "mia": signed_in(colleague),
+            "victor": signed_in(viewer),
+            "nora": signed_in(newcomer),
+        },
         "generations": {
             "queued": generation(silent, Status.QUEUED),
             "running": generation(silent, Status.RUNNING, **running),
@@ -167,6 +179,17 @@ def make_everything() -> dict[str, Any]:
             ),
             "failed_sound": generation(None, Status.FAILED, error="The sound engine did not finish within 15 minutes."),
             "cancelled": generation(tall, Status.CANCELLED),
+            "bought": generation(silent, Status.SUCCEEDED, **bought),
+            "refused": generation(
+                silent, Status.FAILED, error_kind="policy", error="fal refused this by its content policy.", **bought
+            ),
+            "unclear": generation(
+                silent,
+                Status.FAILED,
+                error_kind="unclear",
+                error="The connection to fal broke while the job was handed over, and fal may have it.",
+                **bought,
+            ),
         },
     }
 

@@ -46,6 +46,18 @@ def open_menu(page: Page) -> None:
     page.locator("summary", has_text="Night Shift").click()
 
 
+def open_everything(page: Page) -> None:
+    for summary in page.locator("main summary").all():
+        summary.click()
+
+
+def store_nothing(page: Page) -> None:
+    scenario = page.get_by_role("region", name="Scenario")
+    scenario.get_by_text("Enter a key").click()
+    scenario.get_by_role("button", name="Store the key").click()
+    expect(page.locator("[aria-invalid=true]").first).to_be_focused()
+
+
 # name: (who looks, address, what is done there first)
 PAGES: dict[str, tuple[str | None, str, Callable[[Page], None] | None]] = {
     "sign in": (None, "/accounts/login/", None),
@@ -71,6 +83,9 @@ PAGES: dict[str, tuple[str | None, str, Callable[[Page], None] | None]] = {
     "history, menu": ("alice", "/history/", open_menu),
     "history, page 2": ("alice", "/history/?page=2", None),
     "history, empty": ("nora", "/history/", None),
+    "backends": ("alice", "/team/backends/", open_everything),
+    "backends, wrong": ("alice", "/team/backends/", store_nothing),
+    "backends, member": ("mia", "/team/backends/", None),
     "nothing there": ("alice", "/nowhere/", None),
     "nothing there, signed out": (None, "/nowhere/", None),
 }
@@ -290,6 +305,7 @@ def test_the_duration_goes_as_far_as_the_chosen_clip(page: Page, site: Site) -> 
 def test_a_clip_is_known_by_its_asset_id(page: Page) -> None:
     page.goto("/")
     page.get_by_role("button", name="tall.mp4").click()
+    expect(page.locator("[data-fact=name]")).to_have_text("tall.mp4")
     asset_id = page.locator("[data-fact=id]").inner_text()
     page.get_by_role("button", name="Remove the clip").click()
     page.get_by_label("Asset ID", exact=True).fill(asset_id)

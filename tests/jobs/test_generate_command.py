@@ -13,15 +13,17 @@ import av
 import pytest
 
 from tests.clips import bouncing_ball
+from tests.jobs.backends.servers import FAL_KEY, fal_server
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def generate(data: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def generate(data: Path, *arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     environment |= {
         "DATA_DIR": str(data),
         "PORT": "9",
+        **settings,
     }  # nothing answers beside port 9: the command starts its own engine
     return subprocess.run(
         [sys.executable, "manage.py", "generate", *map(str, arguments)],
@@ -67,6 +69,19 @@ def test_without_a_clip_it_makes_a_sound_effect(tmp_path: Path, data: Path) -> N
         assert audio.getnframes() == 72_000
 
 
+def test_a_hosted_backend_makes_the_sound_and_its_cost_is_told(tmp_path: Path, data: Path) -> None:
+    asked = ("--prompt", "rain", "--duration", "2", "--backend", "fal", "--output", tmp_path / "out", "--json")
+    with fal_server() as fal:
+        done = generate(data, *asked, FAL_KEY=FAL_KEY, FAL_QUEUE_URL=fal.url, FAL_REST_URL=fal.url)
+        assert done.returncode == 0, done.stderr
+        assert len(fal.purchases) == 1
+    result = json.loads(done.stdout)
+    assert (result["backend"], result["cost"]) == ("fal", "0.0020")
+    with wave.open(result["audio"]) as audio:
+        assert audio.getnframes() == 96_000
+    assert FAL_KEY not in (data / "generate.log").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -76,6 +91,7 @@ def test_without_a_clip_it_makes_a_sound_effect(tmp_path: Path, data: Path) -> N
         (["--prompt", "rain", "--duration", "nan"], "--duration"),
         (["--prompt", "rain", "--seed", "70000"], "--seed"),
         (["--prompt", "  "], "--prompt is empty"),
+        (["--prompt", "rain", "--backend", "scenario"], "SCENARIO_API_KEY"),
     ],
 )
 def test_a_failure_is_one_sentence_and_writes_nothing(

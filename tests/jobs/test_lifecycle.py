@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from jobs import lifecycle
+from jobs import intake, lifecycle
 from jobs.models import Generation, JobEvent, Stage, Status
 from tests.jobs.conftest import Ask
+from webapp.accounts.models import Team
 
 
 def kinds(generation: Generation) -> list[str]:
@@ -178,3 +180,31 @@ def test_only_what_is_due_and_unheld_is_overdue_and_it_is_rung_for_once(ask: Ask
         Generation.objects.exclude(pk=fresh.pk).update(wake_at=long_ago)
         assert lifecycle.overdue() == [lost.pk]
         assert lifecycle.overdue() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_taken_at_once_no_more_begin_than_the_team_has_places(team: Team, settings: Any) -> None:
+    settings.TEAM_CONCURRENCY = 2
+    wanted = intake.Parameters(prompt="rain")
+    waiting = [intake.accept_generation(team, None, None, wanted, backend="fal", enqueue=False) for _ in range(8)]
+
+    def deliver(primary_key: int) -> bool:
+        try:
+            return lifecycle._take(primary_key) is not None
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(deliver, [generation.pk for generation in waiting])) == 2
+    assert Generation.objects.filter(status=Status.QUEUED, message__startswith="Waiting: your team has").count() == 6
+
+
+def test_a_ticket_is_kept_although_the_lease_was_lost_meanwhile(ask: Ask) -> None:
+    generation = ask()
+    with lifecycle.taken(generation.pk) as slow:
+        assert slow is not None
+        Generation.objects.filter(pk=generation.pk).update(leased_by="someone else")
+        lifecycle.keep_ticket(slow, {"request_id": "r1"})
+    generation.refresh_from_db()
+    assert generation.remote == {"request_id": "r1"}
+    assert kinds(generation)[-1] == "submitted"

@@ -10,7 +10,8 @@ import pytest
 from django.core.files.base import File
 from django.utils import timezone
 
-from jobs import intake, pipeline, previews
+from jobs import intake, previews
+from jobs.backends import registry
 from jobs.models import Clip, Status
 from tests.clips import bouncing_ball
 from tests.jobs.conftest import Ask, drive
@@ -78,10 +79,10 @@ def test_both_pictures_get_the_sound(foreign: Clip, ask: Ask, settings: Any) -> 
     with pretend_engine() as engine:
         engine.behave(wav(1.5))
         settings.ENGINE_URL = engine.url
-        pipeline.backend_named.cache_clear()
+        registry.client.cache_clear()
         generation = drive(ask(foreign))
-        pipeline.backend_named("engine").close()
-        pipeline.backend_named.cache_clear()
+        registry.client("engine", ()).close()
+        registry.client.cache_clear()
     assert generation.status == Status.SUCCEEDED, generation.error
     kept, shown = Path(generation.video.path), Path(generation.video_preview.path)
     assert kept.suffix == ".mkv"

@@ -25,6 +25,7 @@ OPEN = {
 PLACES = {
     "clip_id": "asset_x", "generation_id": "gen_x", "kind": "original", "app_label": "jobs", "object_id": "1",
     "content_type_id": "1", "uidb36": "1", "key": "x", "id": "1",
+    "backend": "fal",
 }  # fmt: skip
 
 
@@ -49,7 +50,7 @@ ADDRESSES = sorted(every_address())
 
 def test_every_address_is_known() -> None:
     names = {name for name, _ in ADDRESSES}
-    assert {"studio", "clip-file", "history-live", "account_change_password", "admin:index"} <= names
+    assert {"studio", "clip-file", "history-live", "team-backends", "account_change_password", "admin:index"} <= names
     assert names >= OPEN
 
 

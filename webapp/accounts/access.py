@@ -42,6 +42,18 @@ def may_create(view: View[P]) -> View[P]:
     return checked
 
 
+def may_manage(view: View[P]) -> View[P]:
+    """Only for owners and admins."""
+
+    @wraps(view)
+    def checked(request: TeamRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not request.membership.may_manage:
+            raise PermissionDenied("An owner or admin of your team decides this; ask one of them.")
+        return view(request, *args, **kwargs)
+
+    return checked
+
+
 def clip_of(request: TeamRequest, clip_id: str) -> Clip:
     return get_object_or_404(Clip, team=request.team, public_id=clip_id)
 

@@ -35,6 +35,7 @@ class User(AbstractUser):
 
 class Team(models.Model):
     name = models.CharField(max_length=100)
+    default_backend = models.CharField(max_length=20, blank=True, help_text="Empty: the installation's")
     created_at = models.DateTimeField(auto_now_add=True)
     members: models.ManyToManyField[User, Membership] = models.ManyToManyField(
         User, through="Membership", related_name="teams"
@@ -67,3 +68,8 @@ class Membership(models.Model):
     def may_create(self) -> bool:
         """Whether this member may upload clips and ask for sound; viewers only look and listen."""
         return self.role != Role.VIEWER
+
+    @property
+    def may_manage(self) -> bool:
+        """Whether this member decides for the team: its default backend, its keys."""
+        return self.role in {Role.OWNER, Role.ADMIN}

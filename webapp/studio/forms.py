@@ -1,4 +1,4 @@
-"""What is asked for in the studio: a clip or none, and the seven parameters."""
+"""What is asked for in the studio: a clip or none, the seven parameters, and who makes the sound."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Field
 
 from jobs import intake
+from jobs.backends import registry
 from jobs.media.errors import MediaError
 from jobs.models import Clip, Generation
+from webapp import backends
 from webapp.accounts.models import Team, User
 
 VIDEO, TEXT = "video", "text"
@@ -24,6 +26,7 @@ CLIP_REFUSAL = "clip-refusal"
 NO_CLIP = "Choose a clip, or switch to Text to audio."
 UNKNOWN_CLIP = "Your team has no clip with this asset ID. Copy the ID again, or choose the clip itself."
 EMPTY_FILE = "The file is empty. Choose another one."
+UNKNOWN_BACKEND = "There is no such backend. Choose one of these."
 TOO_LONG = "Use at most %(limit_value)d characters; these are %(show_value)d."
 
 
@@ -63,7 +66,8 @@ class GenerationForm(forms.Form):
     """Bound to a POST it also takes the clip in, so that a clip is kept whatever else has to be mended.
 
     `clip` is the asset ID of a clip the team has already; `upload` a new one, which then becomes `clip`.
-    After `is_valid()`, `chosen` is the clip to use, None for text to audio.
+    After `is_valid()`, `chosen` is the clip to use, None for text to audio. `backends` is what `backend` chooses among;
+    left empty it means the team's default.
     """
 
     mode = forms.ChoiceField(choices=MODES, initial=VIDEO, widget=forms.RadioSelect)
@@ -139,11 +143,28 @@ class GenerationForm(forms.Form):
         widget=forms.NumberInput({"placeholder": "Random", "step": "1"}),
         **range_of("seed"),
     )
+    backend = forms.ChoiceField(
+        label="Backend",
+        required=False,
+        choices=[(name, name) for name in registry.NAMES],
+        error_messages={"invalid_choice": UNKNOWN_BACKEND},
+    )
 
     def __init__(self, team: Team, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.team, self.user = team, user
         self.chosen: Clip | None = None
+        self.backends = backends.choices(team)
+        # What was taken before may not be ready any more.
+        if self.initial.get("backend") not in [choice.name for choice in self.backends if choice.ready]:
+            self.initial["backend"] = backends.default_of(team, self.backends)
+
+    def clean_backend(self) -> str:
+        name = self.cleaned_data["backend"] or self.initial["backend"]
+        (choice,) = [choice for choice in self.backends if choice.name == name]
+        if not choice.ready:
+            raise forms.ValidationError(choice.refusal)
+        return str(name)
 
     def clean(self) -> None:
         super().clean()
@@ -180,5 +201,6 @@ def initial_of(generation: Generation) -> dict[str, Any]:
     return {
         "mode": VIDEO if clip else TEXT,
         "clip": clip.public_id if clip else "",
+        "backend": generation.backend,
         **{name: getattr(generation, name) for name in PARAMETERS},
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
+
 KILOBYTE = 1024
 
 
@@ -32,3 +34,21 @@ def frame_rate(fps: float) -> str:
 
 def dimensions(width: int, height: int) -> str:
     return f"{width} × {height}"
+
+
+def roughly(seconds: float) -> str:
+    """11.6 as "12 s", 95.0 as "2 min": for times that are only expected."""
+    return f"{max(round(seconds), 1)} s" if seconds < 90 else f"{round(seconds / 60)} min"
+
+
+def money(amount: Decimal, unit: str) -> str:
+    """0.008 USD as "$0.008", 12.5 CU as "12.5 CU": four decimals at most, and of dollars two at least.
+
+    static/js/job-cost.js writes the same while the form is filled in.
+    """
+    exact = amount.quantize(Decimal("0.0001"), ROUND_HALF_UP)
+    number = f"{exact:,f}".rstrip("0").rstrip(".")
+    if unit != "USD":
+        return f"{number} {unit}"
+    whole, _, fraction = number.partition(".")
+    return f"${whole}.{fraction:0<2}"

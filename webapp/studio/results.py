@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,7 +17,11 @@ from django.utils.cache import get_conditional_response, patch_cache_control
 from django.views.decorators.http import require_POST, require_safe
 
 from jobs import intake, lifecycle
+from jobs.backends import registry
+from jobs.backends.base import Offer, PolicyRefused, Unclear
+from jobs.limits import LimitReached
 from jobs.models import Clip, Generation, Stage, Status
+from webapp import backends
 from webapp.accounts.access import TeamRequest, generation_of, may_create
 from webapp.studio.understanding import Understanding
 
@@ -47,13 +52,23 @@ def live(request: TeamRequest, generation_id: str) -> HttpResponse:
 @require_POST
 @may_create
 def take(request: TeamRequest, generation_id: str) -> HttpResponse:
-    """`POST /g/<id>/take/` with `seed=new` ("Another take") or `seed=same` ("Try again")."""
+    """`POST /g/<id>/take/` with `seed=new` ("Another take") or `seed=same` ("Try again"); `backend` for another one."""
     generation = generation_of(request, generation_id)
     same_seed = SEED_OF_TAKE.get(request.POST.get("seed", ""))
     if same_seed is None:
         return HttpResponseBadRequest("seed is either “same” or “new”.", content_type="text/plain; charset=utf-8")
-    another = intake.another_take(generation, request.user, same_seed=same_seed)
-    return redirect("generation", another.public_id)
+    backend = request.POST.get("backend") or generation.backend
+    if backend not in registry.NAMES:
+        return HttpResponseBadRequest("There is no such backend.", content_type="text/plain; charset=utf-8")
+    refusal = backends.refusal(backend, request.team)
+    if not refusal:
+        try:
+            another = intake.another_take(generation, request.user, same_seed=same_seed, backend=backend)
+            return redirect("generation", another.public_id)
+        except LimitReached as limit:
+            refusal = str(limit)
+    messages.error(request, refusal)
+    return redirect("generation", generation.public_id)
 
 
 @require_POST
@@ -123,6 +138,15 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """Another backend that could do the same job, and what that costs there; "" for nothing."""
+
+    name: str
+    label: str
+    cost: str
+
+
+@dataclass(frozen=True)
 class Page:
     """What the templates show beyond the rows themselves.
 
@@ -147,6 +171,12 @@ class Page:
     peaks: str
     marks: list[Mark]
     understanding: Understanding | None
+    made_by: Offer | None
+    provider: str
+    cost: str
+    elsewhere: list[Elsewhere]
+    unclear: bool
+    may_repeat: bool
 
     @classmethod
     def of(cls, generation: Generation) -> Page:
@@ -156,6 +186,7 @@ class Page:
         awaits_preview = succeeded and original is not None and original.pending
         live_url = reverse("generation-live", args=[generation.public_id])
         begun, now = generation.created_at, generation.finished_at or timezone.now()
+        made_by = registry.offer(generation.backend) if generation.backend in registry.NAMES else None
         return cls(
             phase="finished" if finished else generation.status,
             version=version(generation),
@@ -175,6 +206,12 @@ class Page:
             peaks=",".join(f"{low:g},{high:g}" for low, high in generation.peaks),
             marks=_marks(generation.events),
             understanding=Understanding.of(generation.understood) if generation.understood else None,
+            made_by=made_by,
+            provider=backends.provider(made_by) if made_by else generation.backend,
+            cost=backends.money(generation.backend, generation.cost),
+            elsewhere=_elsewhere(generation) if generation.status == Status.FAILED else [],
+            unclear=generation.error_kind == Unclear.kind,
+            may_repeat=generation.error_kind != PolicyRefused.kind,
         )
 
     @property
@@ -197,7 +234,7 @@ def title(generation: Generation) -> str:
 def announcement(generation: Generation) -> str:
     """What a screen reader says when the stage changes."""
     if generation.status == Status.QUEUED:
-        return "Waiting for a free worker."
+        return f"{generation.message or 'Waiting for a free worker'}."
     if generation.status == Status.RUNNING:
         return "Cancelling." if generation.cancel_requested else f"{Stage(generation.stage).label}."
     if generation.status == Status.SUCCEEDED:
@@ -229,6 +266,18 @@ def _original(clip: Clip) -> Picture:
 def _result(generation: Generation) -> Picture:
     kind = "playable" if generation.video else "audio"
     return Picture(reverse("generation-file", args=[generation.public_id, kind]), silent=False)
+
+
+def _elsewhere(generation: Generation) -> list[Elsewhere]:
+    return [
+        Elsewhere(
+            name=choice.name,
+            label=choice.provider,
+            cost="" if choice.free else backends.cost(choice.name, generation.duration, generation.clip),
+        )
+        for choice in backends.choices(generation.team)
+        if choice.ready and choice.name != generation.backend
+    ]
 
 
 def _marks(events: Iterable[dict[str, Any]]) -> list[Mark]:

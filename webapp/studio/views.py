@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from jobs import intake
+from jobs.limits import LimitReached
 from jobs.media.errors import MediaError
 from jobs.media.sample import SAMPLE_PROMPT
 from jobs.models import Clip
 from webapp.accounts.access import TeamRequest, clip_of, generation_of, may_create
+from webapp.backends import Choice, cost
 from webapp.studio.clips import facts, recent
-from webapp.studio.forms import UNKNOWN_CLIP, GenerationForm, initial_of
+from webapp.studio.forms import UNKNOWN_CLIP, VIDEO, GenerationForm, initial_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -34,7 +37,13 @@ def ask(request: TeamRequest) -> HttpResponse:
     form = GenerationForm(request.team, request.user, request.POST, request.FILES)
     if not form.is_valid():
         return _studio(request, form, status=422)
-    generation = intake.accept_generation(request.team, request.user, form.chosen, form.parameters())
+    try:
+        generation = intake.accept_generation(
+            request.team, request.user, form.chosen, form.parameters(), backend=form.cleaned_data["backend"]
+        )
+    except LimitReached as limit:
+        form.add_error("backend", str(limit))
+        return _studio(request, form, status=422)
     return redirect("generation", generation.public_id)
 
 
@@ -61,6 +70,8 @@ def choose(request: TeamRequest) -> HttpResponse:
 def _studio(request: TeamRequest, form: GenerationForm, refusal: str = "", status: int = 200) -> HttpResponse:
     clip_id = form["clip"].value()
     clip = Clip.objects.filter(team=request.team, public_id=clip_id).first() if clip_id else None
+    offers = _offers(form, clip)
+    chosen = next(((choice, cost) for choice, cost in offers if choice.name == form["backend"].value()), offers[0])
     refusal = refusal or " ".join([*form["upload"].errors, *form["clip"].errors])
     if clip_id and not clip:
         refusal = refusal or UNKNOWN_CLIP
@@ -70,11 +81,26 @@ def _studio(request: TeamRequest, form: GenerationForm, refusal: str = "", statu
         "refusal": refusal,
         "unknown_clip": UNKNOWN_CLIP,
         "recent": recent(request.team),
+        "offers": offers,
+        "chosen": chosen,
+        # With one backend there is nothing to choose, only to know.
+        "several": bool(form["backend"].errors) or sum(choice.ready for choice, _ in offers) > 1,
         "max_bytes": settings.MAX_UPLOAD_BYTES,
         "max_megabytes": settings.MAX_UPLOAD_BYTES // (1024 * 1024),
         "max_minutes": settings.MAX_CLIP_SECONDS // 60,
     }
     return render(request, "studio/studio.html", context, status=status)
+
+
+def _offers(form: GenerationForm, clip: Clip | None) -> list[tuple[Choice, str]]:
+    """Each backend with what the form as it stands costs there; a duration that is no number counts as the default."""
+    duration = form.fields["duration"]
+    try:
+        seconds = duration.clean(form["duration"].value())
+    except ValidationError:
+        seconds = duration.initial
+    seen = clip if form["mode"].value() == VIDEO else None
+    return [(choice, cost(choice.name, seconds, seen)) for choice in form.backends]
 
 
 @require_POST

@@ -14,7 +14,7 @@ import tempfile
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,7 +27,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models.fields.files import FieldFile
 
-from jobs import intake, lifecycle, pipeline
+from jobs import intake, keys, lifecycle, limits, pipeline
+from jobs.backends import registry
 from jobs.media.errors import MediaError
 from jobs.models import Clip, Generation, Source, Status
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from webapp.accounts.models import Team
 
 ENGINE_START_SECONDS = 60.0
+LONGEST_NAP = 0.2  # seconds after which Ctrl-C is noticed, however long there is to wait
 BAR_WIDTH = 30
 
 
@@ -55,6 +57,9 @@ class Command(BaseCommand):
         parser.add_argument("--prompt-strength", type=float, default=defaults["prompt_strength"], help="1-20")
         parser.add_argument("--focus-on-subject", action="store_true", help="sound only what matches the prompt")
         parser.add_argument("--seed", type=int, help="0-65535; drawn when left out")
+        parser.add_argument(
+            "--backend", choices=registry.NAMES, help="who makes the sound; the team's own when left out"
+        )
         parser.add_argument("--output", required=True, type=Path, help="the folder for the results")
         parser.add_argument("--json", action="store_true", help="print one JSON object about the result")
 
@@ -86,15 +91,22 @@ class Command(BaseCommand):
             focus_on_subject=options["focus_on_subject"],
             seed=options["seed"],
         )
-        with _engine():
-            team = _team()
+        team = _team()
+        backend = options["backend"] or intake.default_backend(team)
+        try:
+            keys.credentials(backend, team)
+        except keys.MissingKey as error:
+            raise Failed(str(error)) from None
+        with nullcontext() if limits.is_hosted(backend) else _engine():
             accepted = _accept(team, clip) if clip else None
             try:
                 generation = intake.accept_generation(
-                    team, None, accepted, parameters, source=Source.COMMAND, enqueue=False
+                    team, None, accepted, parameters, source=Source.COMMAND, backend=backend, enqueue=False
                 )
             except ValidationError as error:
                 raise Failed(_sentence(error)) from None
+            except limits.LimitReached as error:
+                raise Failed(str(error)) from None
             self.work(generation)
             generation.refresh_from_db()
         if generation.status != Status.SUCCEEDED:
@@ -114,6 +126,7 @@ class Command(BaseCommand):
             while True:
                 if interrupted:
                     lifecycle.request_cancel(generation)
+                    interrupted = False
                 delay = None
                 with lifecycle.taken(generation.pk) as taken:
                     if taken is not None:
@@ -122,7 +135,9 @@ class Command(BaseCommand):
                 generation.refresh_from_db()
                 if generation.is_finished:
                     return
-                time.sleep(delay if delay is not None else pipeline.RETRY_SECONDS)
+                due = time.monotonic() + (delay if delay is not None else pipeline.RETRY_SECONDS)
+                while not interrupted and (left := due - time.monotonic()) > 0:
+                    time.sleep(min(left, LONGEST_NAP))
         finally:
             signal.signal(signal.SIGINT, before)
             if self.stderr.isatty():
@@ -239,6 +254,8 @@ def _deliver(generation: Generation, clip: Path | None, output: Path) -> dict[st
     return {
         "status": str(generation.status),
         **placed,
+        "backend": generation.backend,
+        "cost": None if generation.cost is None else str(generation.cost),
         "seed": generation.seed,
         "duration": generation.effective_duration,
         "events": generation.events,
