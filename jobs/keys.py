@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from webapp.accounts.models import Team, User
 
 PURPOSE = b"soundstage: the keys of backends"
-SHORTEST_HINTED = 16
-"""Characters: what is shown of a key shorter than this would be too much of it."""
 
 
 class MissingKey(BadKey):
@@ -88,15 +86,6 @@ def remove_key(team: Team, backend: str) -> bool:
     """Forget a team's own credentials; False where there were none."""
     deleted, _ = BackendKey.objects.filter(team=team, backend=backend).delete()
     return bool(deleted)
-
-
-def ending(key: BackendKey) -> str:
-    """The last four characters of a stored key, to tell it from another; "" where that would give too much away."""
-    try:
-        value = next(reversed(decrypt(key.secret).values()))
-    except InvalidToken:
-        return ""
-    return value[-4:] if len(value) >= SHORTEST_HINTED else ""
 
 
 def rotate() -> int:
