@@ -18,6 +18,6 @@ class Command(BaseCommand):
             count = keys.rotate()
         except InvalidToken:
             raise CommandError(
-                "A stored key can't be read with any secret in KEYS_SECRET. Put the one that wrote it after the new one."
+                "A stored key can't be read with any secret in KEYS_SECRET. Put the earlier one after the new one."
             ) from None
         self.stdout.write(f"{count} encrypted anew. Earlier secrets can be taken out of KEYS_SECRET.")
