@@ -130,7 +130,7 @@ def names_in(store: dict[str, str]) -> list[str]:
 @pytest.mark.postgres
 @pytest.mark.timeout(600)
 def test_what_holds_on_sqlite_holds_on_postgres(postgres: str) -> None:
-    """The tests that touch the database, once more on PostgreSQL; media and protocols alone would teach nothing there."""
+    """The tests that touch the database, once more on PostgreSQL; of media and protocols nothing would be learnt."""
     suite = ["tests/jobs", "tests/webapp", "--ignore", "tests/jobs/media", "--ignore", "tests/jobs/backends"]
     suite += ["-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
