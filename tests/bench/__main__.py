@@ -208,8 +208,8 @@ def _model(clip: Path) -> list[Row]:
 def _hosted(home: Path) -> list[Row]:
     """What leaves the house for a hosted backend, and what its jobs cost our workers meanwhile."""
     ratios = bytes_sent(home)
-    megabytes, seconds = in_flight(home / "hosted")
-    few, many, after = megabytes["few"], megabytes["many"], megabytes["after"]
+    held, seconds = in_flight(home / "hosted")
+    few, many, after = held["few"], held["many"], held["after"]
     return [
         Row(
             "sent to a hosted backend, of the original",
@@ -219,9 +219,15 @@ def _hosted(home: Path) -> list[Row]:
         ),
         Row(
             f"two workers’ memory, {IN_FLIGHT} jobs of {FEW}",
-            f"{many / few:.2f} ({few:.0f} MB, then {many:.0f}; afterwards {after:.0f})",
+            f"{many.workers / few.workers:.2f} ({few.workers:.0f} MB, {many.workers:.0f}, after {after.workers:.0f})",
             "no growth",
             "",
+        ),
+        Row(
+            "    their parent’s",
+            f"{many.parent / few.parent:.2f} ({few.parent:.0f} MB, {many.parent:.0f}, after {after.parent:.0f})",
+            "no growth",
+            "the messages that wait for their time",
         ),
         Row("    to hand them over", f"{seconds:.0f} s", "", "one process per core, and the database"),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.media.probe import Limits, probe
@@ -10,7 +11,6 @@ from jobs.media.proxy import proxy
 from tests.clips import bouncing_ball, film, textured
 from tests.jobs.backends.servers import FAL_KEY, fal_server
 from tests.programs import Soundstage, soundstage
-from tests.services.test_uploads import resident
 
 FEW, IN_FLIGHT = 100, 500
 SECONDS = 4
@@ -58,36 +58,52 @@ def bytes_sent(home: Path) -> list[tuple[str, float]]:
     return ratios
 
 
-def in_flight(home: Path) -> tuple[dict[str, float], float]:
-    """Megabytes of the workers with few jobs at a provider, with many, and after them; seconds to hand many over."""
+@dataclass(frozen=True)
+class Memory:
+    """Megabytes of the processes that do the work, together, and of their parent, which keeps the clock of all jobs."""
+
+    workers: float
+    parent: float
+
+
+def in_flight(home: Path) -> tuple[dict[str, Memory], float]:
+    """What the workers hold with few jobs at a provider, with many, and after them; seconds to hand many over."""
     with fal_server() as fal:
         fal.polls_until_done = 1_000_000
         environment = {"FAL_KEY": FAL_KEY, "FAL_QUEUE_URL": fal.url, "FAL_REST_URL": fal.url, "TEAM_CONCURRENCY": "0"}
         with soundstage(home, **environment) as stage:
 
-            def polled(jobs: int) -> float:
-                """The memory once so many jobs are at the provider and have been asked after a few times."""
+            def polled(jobs: int) -> Memory:
+                """Once so many jobs are at the provider and have been asked after a few times."""
                 _until(lambda: len(fal.purchases) == jobs)
                 asked = len(fal.calls("status"))
                 _until(lambda: len(fal.calls("status")) >= asked + POLLS * jobs)
-                return _megabytes(stage)
+                return _memory(stage)
 
             stage.python(ASK.format(count=FEW))
-            megabytes = {"few": polled(FEW)}
+            held = {"few": polled(FEW)}
             begun = time.monotonic()
             stage.python(ASK.format(count=IN_FLIGHT - FEW))
             _until(lambda: len(fal.purchases) == IN_FLIGHT)
             seconds = time.monotonic() - begun
-            megabytes["many"] = polled(IN_FLIGHT)
+            held["many"] = polled(IN_FLIGHT)
             stage.python(STOP)
             _until(lambda: stage.python(LEFT) == 0)
-            megabytes["after"] = _megabytes(stage)
+            held["after"] = _memory(stage)
     assert len(fal.purchases) == IN_FLIGHT
-    return megabytes, seconds
+    return held, seconds
 
 
-def _megabytes(stage: Soundstage) -> float:
-    return sum(map(resident, stage.processes("jobs.celery worker"))) / 1e6
+def _memory(stage: Soundstage) -> Memory:
+    parent, *workers = sorted(stage.processes("jobs.celery worker"))
+    return Memory(sum(map(_megabytes, workers)), _megabytes(parent))
+
+
+def _megabytes(process: int) -> float:
+    """Memory no file stands behind (proc_pid_smaps(5)), shared with a parent or not: what is private alone would grow
+    whenever a page that was shared since the fork is written to, although nothing more is held."""
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous:")) / 1024
 
 
 def _until(ready: object) -> None:
