@@ -34,5 +34,5 @@ def proxy(clip: Path, target: Path, seconds: float, facts: ClipFacts) -> None:
         size = fitted(facts.width, facts.height, shortest=PROXY_SIDE)
         frames = upright(filtered(timed(decode(source, stream), facts.start), steady), size)
         with av.open(str(part), "w", format="mp4", container_options=MP4_OPTIONS) as output:
-            picture = h264_packets(output, frames, size=size, fps=PROXY_FPS, time_base=Fraction(1, PROXY_FPS), crf=23)
+            picture = h264_packets(output, frames, size=size, fps=PROXY_FPS, time_base=Fraction(1, PROXY_FPS), crf=26)
             mux_in_turn(output, picture)
