@@ -1,4 +1,4 @@
-"""What a prompt asks for: words in, a plan out. The words themselves are in lexicon.toml.
+"""What a prompt asks for: words in, a plan out. The words themselves are in `lexicon/`.
 
 A prompt is read clause by clause ("and", "then", "with" and punctuation part them). In a clause the longest phrases of
 the lexicon are found, whatever their inflection; families become layers, and each material, quality and number goes to
@@ -137,13 +137,13 @@ class _Clause:
 
 @cache
 def lexicon() -> Lexicon:
-    """The lexicon file, read once. Raises ValueError when a phrase is listed twice."""
-    data = tomllib.loads((Path(__file__).parent / "lexicon.toml").read_text(encoding="utf-8"))
+    """The lexicon's files, read once. Raises ValueError when a family is described or a phrase is listed twice."""
+    data = _read()
     phrases: dict[tuple[str, ...], Meaning] = {}
     for written, meaning in _entries(data):
         phrase = tuple(word for word in written.lower().split() if word not in _ARTICLES)
         if phrases.get(phrase, meaning) != meaning:
-            raise ValueError(f"lexicon.toml gives “{written}” two meanings: {phrases[phrase]} and {meaning}.")
+            raise ValueError(f"The lexicon gives “{written}” two meanings: {phrases[phrase]} and {meaning}.")
         phrases[phrase] = meaning
     forms: dict[str, set[str]] = {}
     for word in {word for phrase in phrases for word in phrase}:
@@ -156,6 +156,18 @@ def lexicon() -> Lexicon:
         stop=frozenset(data["stop"].split()),
         longest=max(len(phrase) for phrase in phrases),
     )
+
+
+def _read() -> dict[str, Any]:
+    """The tables of words.toml, and as "families" those of all the files in families/."""
+    folder = Path(__file__).parent / "lexicon"
+    families: dict[str, Any] = {}
+    for file in sorted((folder / "families").glob("*.toml")):
+        described = tomllib.loads(file.read_text(encoding="utf-8"))
+        if again := families.keys() & described.keys():
+            raise ValueError(f"{file.name} describes {', '.join(sorted(again))} again.")
+        families |= described
+    return tomllib.loads((folder / "words.toml").read_text(encoding="utf-8")) | {"families": families}
 
 
 def _family(name: str, entry: dict[str, Any]) -> Family:
