@@ -79,10 +79,14 @@ def speaking(glimpses: Sequence[Glimpse], found: Sequence[Body]) -> list[Body]:
     most = max((float(glimpse.stops.max()) for glimpse in glimpses), default=0.0)
     return [
         thing
-        for thing in found
-        if thing.way >= FAR
-        or (thing.way >= ROAMING and max((kink.evidence for kink in thing.kinks()), default=0.0) >= SHARE * most)
+        for thing in roaming(found)
+        if thing.way >= FAR or max((kink.evidence for kink in thing.kinks()), default=0.0) >= SHARE * most
     ]
+
+
+def roaming(found: Sequence[Body]) -> list[Body]:
+    """The bodies that travel far enough to be told from what trembles."""
+    return [thing for thing in found if thing.way >= ROAMING]
 
 
 def _kinked(kink: Kink, thing: Body) -> Event:

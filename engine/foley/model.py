@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from engine.foley import rooms, understand
 from engine.foley.render import render
-from engine.foley.scene import blank
+from engine.foley.scene import Pointer, blank
 from engine.foley.see import see
 from engine.foley.sound.brief import Detail
 from engine.frames import clip_length
@@ -47,7 +47,7 @@ class Foley:
         else:
             yield Progress(0.0, "Opening the clip")
             seconds, start = min(parameters.duration, clip_length(clip)), _SEEN
-            seeing = see(clip, seconds, parameters.focus_on_subject)
+            seeing = see(clip, seconds, Pointer() if parameters.focus_on_subject else None)
             scene = yield from _scaled(seeing, 0.0, _SEEN)
         return (yield from _scaled(render(scene, plan, parameters, seconds, clip is not None), start, 1.0))
 

@@ -16,6 +16,24 @@ CURVE_RATE = 100.0
 
 
 @dataclass(frozen=True)
+class Pointer:
+    """Which of the things in the picture is meant, as far as words say; None where they don't.
+
+    `x` is 0 on the left, 0.5 in the middle and 1 on the right, `y` 0 at the top and 1 at the bottom, `size` 0 for the
+    smallest thing (or what is far, in the background) and 1 for the largest.
+    """
+
+    x: float | None = None
+    y: float | None = None
+    size: float | None = None
+
+    def away(self, x: float, y: float, size: float) -> float:
+        """How badly a thing at this place and of this size fits, 0 (as well as can be) to 3."""
+        asked = ((self.x, x), (self.y, y), (self.size, size))
+        return sum(abs(wanted - found) for wanted, found in asked if wanted is not None)
+
+
+@dataclass(frozen=True)
 class Scene:
     """A clip as the foley model sees it.
 

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 from engine.foley.bodies import Body, bodies
-from engine.foley.contacts import contacts, speaking
+from engine.foley.contacts import contacts, roaming, speaking
 from engine.foley.focus import only_bodies, only_liveliest, subject
 from engine.foley.motion import Glimpse, Watcher
-from engine.foley.scene import CURVE_RATE, Curve, Scene
+from engine.foley.scene import CURVE_RATE, Curve, Pointer, Scene
 from engine.frames import Frame, frames
 from engine.model import Event, Progress
 
@@ -29,12 +29,13 @@ LIVELY = 0.02
 """Diagonals per second: the mean speed over the picture at which a clip is halfway lively."""
 
 
-def see(clip: Path, duration: float, focus: bool) -> Generator[Progress, None, Scene]:
+def see(clip: Path, duration: float, focus: Pointer | None) -> Generator[Progress, None, Scene]:
     """Look at the first `duration` seconds of a clip; yield progress (0..1 over the looking) and return the scene.
 
-    `focus`: only the subject counts, for events and for motion: the body that travels furthest, or, where no body is
-    made out, the part of the picture that moves most. The same clip gives the same scene, in every process. Raises
-    `BadInput` where there is no picture to decode.
+    `focus`: only the subject counts, for events and for motion: the body that fits the pointer best or, where it leaves
+    the choice, travels furthest; where no such body is made out, the part of the picture that moves most there. None:
+    all counts. The same clip gives the same scene, in every process. Raises `BadInput` where there is no picture to
+    decode.
     """
     cv2.setNumThreads(1)  # the result must not depend on how work is shared out; decoding uses the other cores
     watcher = Watcher()
@@ -60,11 +61,11 @@ def see(clip: Path, duration: float, focus: bool) -> Generator[Progress, None, S
     return _scene(glimpses, found, duration, focus)
 
 
-def _scene(glimpses: Sequence[Glimpse], found: Sequence[Body], duration: float, focus: bool) -> Scene:
+def _scene(glimpses: Sequence[Glimpse], found: Sequence[Body], duration: float, focus: Pointer | None) -> Scene:
     things = speaking(glimpses, found)
-    if focus:
-        things = subject(things)
-        glimpses = [only_bodies(glimpse, things) for glimpse in glimpses] if things else only_liveliest(glimpses)
+    if focus is not None:
+        things = subject(things if focus == Pointer() else roaming(found), focus)
+        glimpses = [only_bodies(each, things) for each in glimpses] if things else only_liveliest(glimpses, focus)
     points = np.arange(round(duration * CURVE_RATE) + 1) / CURVE_RATE
     speed = _curve(points, glimpses, [glimpse.speed for glimpse in glimpses], 0.0)
     liveliest = float(np.percentile(speed, 98))
