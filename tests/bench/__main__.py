@@ -185,7 +185,7 @@ def _model(clip: Path) -> list[Row]:
     model.load()
     parameters = Parameters(prompt=PROMPT, seed=7, duration=SECONDS)
     decoding = _fastest(lambda: _exhaust(frames(clip, SECONDS, PIXELS, MAX_RATE)))
-    looking = _fastest(lambda: _exhaust(see(clip, SECONDS, False)))
+    looking = _fastest(lambda: _exhaust(see(clip, SECONDS, None)))
     whole = _fastest(lambda: _exhaust(model.generate(clip, parameters)))
     sounding = _fastest(lambda: _exhaust(model.generate(None, parameters)))
     parts = {"decoding": decoding, "vision": looking - decoding, "synthesis": sounding}
