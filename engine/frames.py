@@ -15,7 +15,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.stream import Disposition
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from engine.model import BadInput
@@ -49,6 +49,7 @@ def frames(clip: Path, duration: float, pixels: int, max_rate: float) -> Iterato
     with _opened(clip) as (container, stream):
         first: float | None = None
         time = shown = -np.inf
+        scaler = VideoReformatter()  # one for all frames: setting one up costs more than scaling with it
         for frame in _decoded(container, stream):
             time = time + FALLBACK_STEP if frame.pts is None else frame.time
             if first is None:
@@ -57,7 +58,7 @@ def frames(clip: Path, duration: float, pixels: int, max_rate: float) -> Iterato
                 break
             if time - shown >= 0.75 / max_rate:
                 shown = time
-                yield Frame(time - first, _small(frame, pixels))
+                yield Frame(time - first, _small(frame, pixels, scaler))
     if first is None:
         raise _unusable(f"No picture of {clip.name} could be decoded; it may be damaged. Please export it again.")
 
@@ -123,13 +124,13 @@ def _decoded(container: av.container.InputContainer, stream: av.VideoStream) -> 
             continue
 
 
-def _small(frame: av.VideoFrame, pixels: int) -> Gray:
+def _small(frame: av.VideoFrame, pixels: int, scaler: VideoReformatter) -> Gray:
     """The frame in grey, shrunk to about `pixels` (never enlarged), and turned as the file asks."""
     scale = min(1.0, (pixels / (frame.width * frame.height)) ** 0.5)
     width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
-    small = frame.reformat(width=width, height=height, format="gray", interpolation=Interpolation.AREA).to_ndarray()
+    small = scaler.reformat(frame, width, height, "gray", interpolation=Interpolation.AREA, threads=1)
     turns = round(frame.rotation / 90)  # counter-clockwise, as np.rot90 counts
-    return np.ascontiguousarray(np.rot90(small, turns))
+    return np.ascontiguousarray(np.rot90(small.to_ndarray(), turns))
 
 
 def _unusable(sentence: str) -> BadInput:
