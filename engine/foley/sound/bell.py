@@ -62,3 +62,33 @@ def bell(hit: Hit) -> Signal:
     rise = min(samples(0.0006), length)
     out[:rise] *= np.linspace(0.0, 1.0, rise)
     return force * tilt(fade(out, end=min(1.0, 0.2 * length / 48_000)), character.brightness)
+
+
+def gong(hit: Hit) -> Signal:
+    """A large gong: the soft beater wakes its low modes, and out of them a shimmer grows within a second and dies.
+
+    Energy passes upwards through the plate's non-linear modes after the stroke (Fletcher and Rossing 1998, chapter 20).
+    """
+    character = hit.character
+    force = 0.15 + 0.85 * hit.force
+    nature = hit.nature()
+    most = 110
+    lowest = 82.0 * 3.0 ** (1.0 - 2.0 * character.size) * nature.uniform(0.94, 1.06)
+    spread = np.sort(nature.random(most))
+    frequency = lowest * (1.0 + spread * 5.0 + 50.0 * spread**4)
+    frequency[:4] = lowest * np.array([1.0, 1.52, 2.06, 2.68])
+    level = np.exp(0.4 * hit.random.standard_normal(most)) * (frequency / lowest) ** (-0.75 + 0.45 * force)
+    tau = (1.1 + 1.6 * character.size) * (frequency / lowest) ** -0.42
+    delay = np.clip(0.11 * np.log2(frequency / lowest), 0.004, 0.6) * (1.3 - 0.6 * force)
+    kept = np.unique(np.linspace(0, most - 1, hit.detail.of(most, least=12)).astype(int))
+    kept = kept[frequency[kept] < HIGHEST]
+    frequency, level, tau, delay = frequency[kept], level[kept], tau[kept], delay[kept]
+    length = samples(min(7.0, 5.0 * float(tau.max())))
+    # A mode that swells is the difference of two that decay: one slowly, one within its delay.
+    quick = 1.0 / (1.0 / tau + 1.0 / delay)
+    phase = hit.random.uniform(0.0, 2 * np.pi, kept.size)
+    out = ring(frequency, tau, level, length, phase) - ring(frequency, quick, level, length, phase)
+    out /= np.sqrt(kept.size)
+    beater = bandpass(burst(samples(0.08), hit.random, 0.012), 80.0, 700.0, order=1)
+    add(out, 0.4 * force * beater, 0)
+    return force * tilt(fade(out, start=0.001, end=1.0), character.brightness)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import signal as dsp
 
 from engine.foley.sound.brief import RATE, Bed, Hit, Signal
-from engine.foley.sound.filters import bandpass, fade, samples, tilt
+from engine.foley.sound.filters import add, bandpass, fade, samples, tilt
 from engine.foley.sound.modal import MATERIALS, body, contact, strike
 from engine.foley.sound.noise import paint, wander
 
@@ -80,3 +80,40 @@ def creak(hit: Hit) -> Signal:
     whole[: squeal.size] += 0.5 * squeal
     whole += 0.35 * bandpass(whole, 900.0, 3200.0, order=1)
     return 0.5 * hit.force * tilt(fade(whole, end=0.02), character.brightness)
+
+
+def chair_scrape(hit: Hit) -> Signal:
+    """A chair pushed back: its legs judder over the floor, stick and slip some tens of times a second, and stop.
+
+    The slips come as fast as the chair moves over how far it springs (Serafin 2004), so the growl rises and falls
+    with the push; a heavy chair is slower and rougher. Four legs, two of which carry most, never judder together.
+    """
+    character = hit.character
+    random = hit.random
+    lasting = random.uniform(0.5, 0.75) * 1.7 ** (0.5 - character.speed)
+    points = 240
+    place = np.linspace(0.0, 1.0, points)
+    push = np.clip(place / 0.08, 0.0, 1.0) ** 0.5 * np.clip((1.0 - place) / 0.25, 0.0, 1.0) ** 0.6
+    push *= np.exp(0.25 * wander(points, 6.0, points / lasting, random))
+    length = samples(lasting)
+    train = np.zeros(length)
+    spring = 105.0 * 1.7 ** (0.5 - character.weight) * 1.4 ** (0.5 - character.size)
+    for level in (1.0, 0.7, 0.3):
+        rate = spring * (0.35 + 0.9 * push) * random.uniform(0.85, 1.2)
+        slips = np.cumsum(rate) * lasting / points
+        at = np.interp(np.arange(slips[0], slips[-1]), slips, place * lasting)
+        at = at + random.normal(0.0, 0.0012, at.size)
+        strength = level * np.interp(at / lasting, place, push) * np.exp(0.35 * random.standard_normal(at.size))
+        np.add.at(train, np.clip(at * RATE, 0, length - 1).astype(int), strength)
+    train[0] = 1.5  # what it stood on gives
+    floor = body(MATERIALS[character.surface or "wood"], 0.66, hit.detail, hit.nature())
+    seat = body(MATERIALS[character.material or "wood"], 0.42, hit.detail, hit.nature(), most=30)
+    low = strike(floor, floor.struck_at(0.2, 0.3), contact(0.60, 0.5, 0.3), longest=0.18)
+    high = strike(seat, seat.struck_at(0.1, 0.3), contact(0.80, 0.5, 0.2), longest=0.10)
+    out = np.zeros(length + samples(0.25))
+    for response, level in ((low, 1.0), (high, 0.4)):
+        add(out, level * dsp.oaconvolve(train, response / np.sqrt(np.sum(response**2))), 0)
+    centres = np.geomspace(300.0, 9000.0, 12)
+    grind = paint(push[:, None] * np.exp(-0.5 * (np.log2(centres / 1100.0) / 0.8) ** 2), centres, length, random)
+    add(out, 0.20 * grind, 0)
+    return 0.4 * (0.3 + 0.7 * hit.force) * tilt(fade(out, start=0.001, end=0.1), character.brightness)

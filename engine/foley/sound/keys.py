@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.foley.sound.brief import Bed, Hit, Signal
+from engine.foley.sound.brief import RATE, Bed, Hit, Signal
 from engine.foley.sound.filters import add, bandpass, decay, fade, samples, seconds, stretch, tilt
 from engine.foley.sound.modal import MATERIALS, body, contact, strike
 from engine.foley.sound.noise import burst
@@ -79,3 +79,18 @@ def beep(hit: Hit) -> Signal:
     for harmonic in range(1, hit.detail.of(5, least=1) + 1):
         out += np.sin(2 * np.pi * pitch * harmonic * time) / harmonic**2.2
     return (0.4 + 0.6 * hit.force) * fade(out, start=0.003, end=0.012)
+
+
+def ui_click(hit: Hit) -> Signal:
+    """What a screen answers with: a pop that falls through a fifth in some milliseconds, pure and dry."""
+    character, random = hit.character, hit.random
+    lasting = 0.028 * 1.8 ** (0.5 - character.speed)
+    length = samples(0.16)
+    time = seconds(length)
+    pitch = 1150.0 * 2.2 ** (character.brightness - character.size) * random.uniform(0.9, 1.12)
+    glide = pitch * (1.0 + 0.5 * np.exp(-time / random.uniform(0.005, 0.009)))
+    phase = 2 * np.pi * np.cumsum(glide) / RATE + random.uniform(0, 2 * np.pi)
+    out = np.zeros(length)
+    for harmonic, level in ((1, 1.0), (2, 0.28), (3, 0.08)):
+        out += level * np.sin(harmonic * phase) * decay(length, lasting / harmonic)
+    return (0.4 + 0.6 * hit.force) * fade(out, start=0.0012, end=0.05)

@@ -9,6 +9,7 @@ Instruments", 1998, chapters 2 and 3.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -149,3 +150,35 @@ def strike(
     duration = min(longest, 7.0 * float(np.max(thing.tau)) + 0.02)
     response = ring(thing.frequency, thing.tau, amplitude, samples(duration))
     return fade(np.asarray(dsp.oaconvolve(response, force)), end=min(0.02, duration / 4))
+
+
+def blow(
+    thing: Body, random: Generator, force: float, hardness: float, mass: float = 0.3, longest: float = 1.0
+) -> Signal:
+    """A blow somewhere on a thing, each one somewhere else; as loud however many modes are rendered."""
+    amplitude = thing.struck_at(*random.uniform(0.08, 0.45, 2)) * np.exp(0.25 * random.standard_normal(len(thing.tau)))
+    return strike(thing, amplitude / np.sqrt(len(thing.tau)), contact(hardness, force, mass), longest)
+
+
+def clatter(
+    things: Sequence[Body],
+    at: Signal,
+    strength: Signal,
+    random: Generator,
+    hardness: float,
+    length: int,
+    longest: float,
+) -> Signal:
+    """Loose things that strike one another: at each instant (in samples) one of them, with a strength.
+
+    Each is heard from two places of it, so that a crowd of collisions costs two convolutions a thing.
+    """
+    out = np.zeros(length)
+    which = random.integers(0, 2 * len(things), len(at))
+    place = np.clip(at, 0, length - 1).astype(int)
+    for index in range(2 * len(things)):
+        response = blow(things[index // 2], random, 0.6, hardness, 0.1, longest)
+        train = np.zeros(length)
+        np.add.at(train, place[which == index], strength[which == index])
+        out += dsp.oaconvolve(train, response)[:length]
+    return out

@@ -7,7 +7,7 @@ import numpy as np
 from engine.foley.sound.brief import RATE, Hit, Signal
 from engine.foley.sound.filters import HIGHEST, add, bandpass, decay, fade, highpass, lowpass, samples, seconds, tilt
 from engine.foley.sound.grains import arrivals, heavy_tailed, scatter
-from engine.foley.sound.modal import MATERIALS, body, contact, ring, strike
+from engine.foley.sound.modal import MATERIALS, blow, body, contact, ring, strike
 from engine.foley.sound.noise import burst
 
 # Zeros of the Bessel functions over the first: the modes of an ideal membrane (Fletcher and Rossing 1998, table 3.1).
@@ -162,3 +162,46 @@ def glass_break(hit: Hit) -> Signal:
     out += force * scatter(at[:kept], frequency[:kept], np.minimum(tau[:kept], 0.05), loud * amplitude[:kept], length)
     thud = lowpass(burst(length, random, 0.01), 900.0, order=1)
     return tilt(fade(out + 0.25 * force * thud, end=0.3), hit.character.brightness)
+
+
+def fall(hit: Hit) -> Signal:
+    """A body falls: knee, hip, shoulder and arm one after another, heavy and dull, on the floor, in clothes."""
+    character, random = hit.character, hit.random
+    force = 0.35 + 0.65 * hit.force
+    heavy = character.weight
+    floor = body(MATERIALS[character.surface or "wood"], 0.9, hit.detail, hit.nature(), most=30)
+    out = np.zeros(samples(1.2))
+    limbs = ((0.0, 0.45, 1.35), (0.10, 1.0, 0.85), (0.19, 0.8, 1.0), (0.33, 0.35, 1.9))
+    for after, level, high in limbs:
+        at = samples(after * random.uniform(0.75, 1.25) * 1.3 ** (0.5 - character.speed)) if after else 0
+        level = force * level * random.uniform(0.8, 1.15)
+        length = samples(0.45)
+        time = seconds(length)
+        pitch = 58.0 * high * 1.5 ** (0.5 - heavy) * (1.0 + 0.7 * np.exp(-time / 0.018)) * random.uniform(0.93, 1.07)
+        thump = np.sin(2 * np.pi * np.cumsum(pitch) / RATE) * decay(length, 0.045 + 0.03 * heavy)
+        flesh = bandpass(burst(length, random, 0.016), 120.0, 900.0 + 600.0 * force, order=1)
+        add(out, level * (0.9 * thump + 1.1 * flesh) * np.clip(time / 0.003, 0.0, 1.0), at)
+        add(out, 0.9 * level * blow(floor, random, force, 0.28, 0.9, longest=0.4), at)
+        rub = bandpass(burst(length, random, 0.06), 1800.0, 6000.0, order=1) * (1.0 - decay(length, 0.015))
+        add(out, 0.07 * level * rub, at)
+    return tilt(fade(np.tanh(1.1 * out), start=0.001, end=0.2), character.brightness)
+
+
+def wood_crack(hit: Hit) -> Signal:
+    """Wood that breaks: fibres give one by one, then all at once, and the splinters after; both halves ring shortly."""
+    character, random = hit.character, hit.random
+    force = 0.4 + 0.6 * hit.force
+    branch = body(MATERIALS["wood"], 0.25 + 0.45 * character.size, hit.detail, hit.nature(), most=40)
+    out = np.zeros(samples(0.9))
+    before = random.uniform(0.05, 0.11) * (0.6 + 0.8 * character.size)
+    near = before * (1.0 - np.abs(random.standard_normal(12)) * 0.33)
+    cracks = np.concatenate([[0.0], near[near > 0.004], [before], before + random.exponential(0.06, 14)])
+    levels = np.concatenate([[0.35], random.uniform(0.1, 0.4, cracks.size - 16), [1.6], 0.5 * random.random(14) ** 2])
+    for at, level in zip(cracks, levels, strict=True):
+        start = round(at * RATE)
+        if level > 0.02:
+            snap = blow(branch, random, force, 0.84, 0.15, longest=0.12)
+            add(out, 0.6 * force * level * snap * decay(snap.size, 0.012), start)
+            sharp = bandpass(burst(samples(0.03), random, 0.0016 + 0.003 * level), 900.0, 6000.0, order=1)
+            add(out, 0.8 * force * level * sharp, start)
+    return tilt(fade(out, start=0.0004, end=0.2), character.brightness)
