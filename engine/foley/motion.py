@@ -82,12 +82,11 @@ class Watcher:
         if cut or brightening > 8:
             rest = self._rest(last.time, frame.time, frame.image.shape)
             return Glimpse(**{**vars(rest), "brightening": 0.0 if cut else brightening, "cut": cut})
-        own = drift - _camera(drift)
         noise = max(2.0, 3.0 * float(np.median(difference)))
-        changed = cv2.blur(difference, (5, 5)) > noise
-        own[~changed] = 0
-        velocity = own / np.float32(step * np.hypot(height, width))
-        speed = np.hypot(velocity[..., 0], velocity[..., 1])
+        _, changed = cv2.threshold(cv2.blur(difference, (5, 5)), noise, 255, cv2.THRESH_BINARY)
+        own = cv2.copyTo(drift - _camera(drift), changed)
+        velocity: Field = np.asarray(own / np.float32(step * np.hypot(height, width)), np.float32)
+        speed = _length(*_parts(velocity))
         stops = np.zeros_like(speed)
         if self._velocity is not None and self._drift is not None:
             stops = _stops(_follow(self._velocity, -self._drift), velocity)
@@ -105,44 +104,51 @@ class Watcher:
 
 def weight(down: Field) -> Field:
     """How much a stop counts by the sine of its direction: 1 straight down, 0.5 sideways, 0.25 straight up."""
-    return np.where(down > 0, 0.5 + 0.5 * down**2, 0.5 - 0.25 * down**2).astype(np.float32)
+    return np.asarray(0.5 + np.where(down > 0, np.float32(0.5), np.float32(-0.25)) * down**2, np.float32)
 
 
 def _stops(before: Field, after: Field) -> Field:
-    speed = np.hypot(before[..., 0], before[..., 1]) + np.float32(1e-9)
-    along = (before * after).sum(-1) / speed
-    return np.asarray(np.clip(speed - along, 0, 2 * speed) * weight(before[..., 1] / speed), np.float32)
+    (x, y), (next_x, next_y) = _parts(before), _parts(after)
+    speed = _length(x, y) + np.float32(1e-9)
+    along = (x * next_x + y * next_y) / speed
+    lost = np.minimum(np.maximum(speed - along, 0), 2 * speed)
+    return np.asarray(lost * weight(y / speed), np.float32)
+
+
+def _parts(field: Field) -> tuple[Field, Field]:
+    """A field's x and y parts, each of its own: arithmetic on every other number of an array is slow."""
+    x, y = cv2.split(field)
+    return np.asarray(x, np.float32), np.asarray(y, np.float32)
+
+
+def _length(x: Field, y: Field) -> Field:
+    return np.asarray(cv2.magnitude(x, y), np.float32)
 
 
 @lru_cache(maxsize=4)
-def _grid(height: int, width: int) -> tuple[Field, Field]:
-    """The x and the y of every pixel."""
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return x, y
+def _grid(height: int, width: int) -> Field:
+    """The x and the y of every pixel, of shape (height, width, 2)."""
+    return np.ascontiguousarray(np.indices((height, width), np.float32)[::-1].transpose(1, 2, 0))
 
 
 def _follow(values: Field, drift: Field) -> Field:
     """`values` of shape (height, width, ...) taken from where each point was: at its place plus `drift` pixels."""
-    height, width = values.shape[:2]
-    x, y = _grid(height, width)
-    followed = cv2.remap(values, x + drift[..., 0], y + drift[..., 1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+    places = _grid(*values.shape[:2]) + drift
+    followed = cv2.remap(values, places, None, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
     return np.asarray(followed, np.float32)
 
 
 def _camera(drift: Field) -> Field:
     """The part of the flow that is the camera's: a similarity most of the picture agrees on; none where few agree."""
-    height, width = drift.shape[:2]
-    y, x = (each.ravel() for each in np.mgrid[CELL // 2 : height : CELL, CELL // 2 : width : CELL])
-    here = np.stack([x, y], 1).astype(np.float32)
-    there = here + drift[y, x]
+    grid, some = _grid(*drift.shape[:2]), slice(CELL // 2, None, CELL)
+    here = grid[some, some].reshape(-1, 2)
+    there = here + drift[some, some].reshape(-1, 2)
     found, agree = cv2.estimateAffinePartial2D(
         here, there, method=cv2.RANSAC, ransacReprojThreshold=0.5, maxIters=200, confidence=0.99
     )
     if found is None or agree.mean() < 0.25:
         return np.zeros_like(drift)
-    columns, rows = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
-    move = found.astype(np.float32) - np.eye(2, 3, dtype=np.float32)
-    return np.stack([line[0] * columns + line[1] * rows + line[2] for line in move], -1)
+    return np.asarray(cv2.transform(grid, found - np.eye(2, 3)), np.float32)
 
 
 def _likeness(one: Gray, other: Gray) -> float:
