@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint bench
+.PHONY: run test lint bench gallery
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/python manage.py up
@@ -19,6 +19,10 @@ lint: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.bench
+
+# Every sound the foley model makes, on a page to listen to: FAMILIES="bell rain" for some of them.
+gallery: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.gallery $(FAMILIES)
 
 # One that was left half made would never be finished: it goes.
 $(BIN)/python:
