@@ -5,6 +5,8 @@ Speeds are in picture diagonals per second, so that they mean the same in every 
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.foley.ahead import ahead
 from engine.frames import Frame, Gray
 
 Field = NDArray[np.float32]
@@ -28,7 +31,7 @@ class Glimpse:
     """What happened between two frames, `start` and `end` seconds.
 
     `speed` is the mean over the picture of how fast things move by themselves, `x` the place of that motion from 0
-    (left) to 1. `stops` is, in cells of the picture, the speed that was lost at the instant `start` (see `Watcher`);
+    (left) to 1. `stops` is, in cells of the picture, the speed that was lost at the instant `start` (see `watch`);
     `speeds` how fast each cell moves. `brightening` is the mean rise in grey levels (0..255) that motion does
     not explain. `cut` says that the two frames belong to different shots.
     """
@@ -43,8 +46,24 @@ class Glimpse:
     cut: bool
 
 
-class Watcher:
-    """Turns frames into glimpses, one after the other.
+@dataclass(frozen=True)
+class _Change:
+    """What two frames say by themselves. `frame` is the later one, of `shape` (height, width).
+
+    `velocity` is the motion less the camera's in diagonals per second, `drift` all of it in pixels; both are None where
+    no motion can be told: across a cut, in a flash, in too small a picture.
+    """
+
+    start: float
+    frame: Frame
+    velocity: Field | None = None
+    drift: Field | None = None
+    brightening: float = 0.0
+    cut: bool = False
+
+
+def watch(frames: Iterable[Frame]) -> Iterator[tuple[Frame, Glimpse | None]]:
+    """Each frame but repeated ones, in order, with the glimpse that it ends: None for the first.
 
     Flow: DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016). The camera's motion is the
     similarity that most of the picture agrees on (RANSAC) and is taken away.
@@ -53,53 +72,65 @@ class Watcher:
     envelope of Davis and Agrawala, "Visual Rhythm and Beat" (SIGGRAPH 2018), but followed along the flow. What strikes
     mostly strikes downwards, and what is lifted ends its motion gently: stops count by direction (`weight`).
     """
+    before: _Change | None = None
+    for change in ahead(_change, _pairs(frames)):
+        yield change.frame, _glimpse(before, change) if before else None
+        before = change
+
+
+def _pairs(frames: Iterable[Frame]) -> Iterator[tuple[Frame, Frame]]:
+    """Each frame with the one before it, the first with itself; without those that only repeat the one before."""
+    last: Frame | None = None
+    for frame in frames:
+        if last and frame.time - last.time < HELD and int(cv2.absdiff(last.image, frame.image).max()) <= 2:
+            continue
+        yield last or frame, frame
+        last = frame
+
+
+def _change(pair: tuple[Frame, Frame]) -> _Change:
+    last, frame = pair
+    height, width = frame.image.shape
+    if last is frame or min(height, width) < 2 * CELL:
+        return _Change(last.time, frame)
+    drift = np.asarray(_flow.dis.calc(last.image, frame.image, None), np.float32)  # type: ignore[call-overload]
+    warped = _follow(last.image.astype(np.float32), -drift)
+    unexplained = cv2.blur(frame.image.astype(np.float32) - warped, (CELL, CELL))
+    brightening = float(unexplained.mean())
+    cut = bool(np.abs(unexplained).mean() > 12 and _likeness(last.image, frame.image) < 0.5)
+    if cut or brightening > 8:
+        return _Change(last.time, frame, brightening=0.0 if cut else brightening, cut=cut)
+    difference = cv2.absdiff(last.image, frame.image)
+    noise = max(2.0, 3.0 * float(np.median(difference)))
+    _, changed = cv2.threshold(cv2.blur(difference, (5, 5)), noise, 255, cv2.THRESH_BINARY)
+    own = cv2.copyTo(drift - _camera(drift), changed)
+    step = frame.time - last.time
+    velocity: Field = np.asarray(own / np.float32(step * np.hypot(height, width)), np.float32)
+    return _Change(last.time, frame, velocity, drift)
+
+
+def _glimpse(before: _Change, after: _Change) -> Glimpse:
+    start, end = after.start, after.frame.time
+    if after.velocity is None:
+        still = _cells(np.zeros(after.frame.image.shape, np.float32))
+        return Glimpse(start, end, 0.0, 0.5, still, still, after.brightening, after.cut)
+    speed = _length(*_parts(after.velocity))
+    stops = np.zeros_like(speed)
+    if before.velocity is not None and before.drift is not None:
+        stops = _stops(_follow(before.velocity, -before.drift), after.velocity)
+    total, width = float(speed.sum()), speed.shape[1]
+    x = float((speed.sum(0) @ np.arange(width)) / total / max(1, width - 1)) if total > 0 else 0.5
+    return Glimpse(start, end, float(speed.mean()), x, _cells(stops), _cells(speed), 0.0, False)
+
+
+class _Flow(threading.local):
+    """The flow's workings, for each thread its own."""
 
     def __init__(self) -> None:
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        self._frame: Frame | None = None
-        self._velocity: Field | None = None
-        self._drift: Field | None = None
+        self.dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
-    def watch(self, frame: Frame) -> Glimpse | None:
-        """The glimpse between the last frame and this one; None for the first and for a repeated one."""
-        last = self._frame
-        if last is None:
-            self._frame = frame
-            return None
-        step = frame.time - last.time
-        difference = cv2.absdiff(last.image, frame.image)
-        if step < HELD and int(difference.max()) <= 2:
-            return None
-        self._frame = frame
-        height, width = frame.image.shape
-        if min(height, width) < 2 * CELL:
-            return self._rest(last.time, frame.time, frame.image.shape)
-        drift: Field = self._flow.calc(last.image, frame.image, None)  # type: ignore[call-overload]
-        warped = _follow(last.image.astype(np.float32), -drift)
-        unexplained = cv2.blur(frame.image.astype(np.float32) - warped, (CELL, CELL))
-        brightening = float(unexplained.mean())
-        cut = bool(np.abs(unexplained).mean() > 12 and _likeness(last.image, frame.image) < 0.5)
-        if cut or brightening > 8:
-            rest = self._rest(last.time, frame.time, frame.image.shape)
-            return Glimpse(**{**vars(rest), "brightening": 0.0 if cut else brightening, "cut": cut})
-        noise = max(2.0, 3.0 * float(np.median(difference)))
-        _, changed = cv2.threshold(cv2.blur(difference, (5, 5)), noise, 255, cv2.THRESH_BINARY)
-        own = cv2.copyTo(drift - _camera(drift), changed)
-        velocity: Field = np.asarray(own / np.float32(step * np.hypot(height, width)), np.float32)
-        speed = _length(*_parts(velocity))
-        stops = np.zeros_like(speed)
-        if self._velocity is not None and self._drift is not None:
-            stops = _stops(_follow(self._velocity, -self._drift), velocity)
-        self._velocity, self._drift = velocity, drift
-        total = float(speed.sum())
-        x = float((speed.sum(0) @ np.arange(width)) / total / max(1, width - 1)) if total > 0 else 0.5
-        return Glimpse(last.time, frame.time, float(speed.mean()), x, _cells(stops), _cells(speed), 0.0, False)
 
-    def _rest(self, start: float, end: float, shape: tuple[int, ...]) -> Glimpse:
-        """A glimpse of no motion, after which motion is seen afresh."""
-        self._velocity = self._drift = None
-        cells = _cells(np.zeros(shape, np.float32))
-        return Glimpse(start, end, 0.0, 0.5, cells, cells, 0.0, False)
+_flow = _Flow()
 
 
 def weight(down: Field) -> Field:
@@ -122,7 +153,7 @@ def _parts(field: Field) -> tuple[Field, Field]:
 
 
 def _length(x: Field, y: Field) -> Field:
-    return np.asarray(cv2.magnitude(x, y), np.float32)
+    return np.asarray(np.sqrt(x * x + y * y), np.float32)  # cv2.magnitude's last bit changes with where memory lies
 
 
 @lru_cache(maxsize=4)

@@ -11,7 +11,7 @@ import numpy as np
 from engine.foley.bodies import Body, bodies
 from engine.foley.contacts import contacts, roaming, speaking
 from engine.foley.focus import only_bodies, only_liveliest, subject
-from engine.foley.motion import Glimpse, Watcher
+from engine.foley.motion import Glimpse, watch
 from engine.foley.scene import CURVE_RATE, Curve, Pointer, Scene
 from engine.frames import Frame, frames
 from engine.model import Event, Progress
@@ -38,18 +38,15 @@ def see(clip: Path, duration: float, focus: Pointer | None) -> Generator[Progres
     decode.
     """
     cv2.setNumThreads(1)  # the result must not depend on how work is shared out; decoding uses the other cores
-    watcher = Watcher()
     glimpses: list[Glimpse] = []
-    shots: list[list[Frame]] = [[]]
+    shots: list[list[Frame]] = []
     told = 0.0
-    for frame in frames(clip, duration, PIXELS, MAX_RATE):
-        glimpse = watcher.watch(frame)
+    for frame, glimpse in watch(frames(clip, duration, PIXELS, MAX_RATE)):
         if glimpse is not None:
             glimpses.append(glimpse)
-            if glimpse.cut:
-                shots.append([])
-        if glimpse is not None or not shots[0]:
-            shots[-1].append(frame)
+        if glimpse is None or glimpse.cut:
+            shots.append([])
+        shots[-1].append(frame)
         if frame.time - told > duration / 50:
             told = frame.time
             yield Progress(0.8 * min(1.0, told / duration), "Watching the clip")
