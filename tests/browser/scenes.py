@@ -88,7 +88,8 @@ def make_everything() -> dict[str, Any]:
     from jobs import keys
     from jobs.models import Clip, Generation, Stage, Status
     from webapp.accounts.models import Membership, Role, User
-    from webapp.accounts.setup import add_team, create_first_account
+    from webapp.accounts.setup import create_first_account
+    from webapp.accounts.teams import add_team
 
     user = create_first_account("alice@example.org", PASSWORD, "Night Shift")
     team = user.teams.get()
