@@ -18,6 +18,7 @@ from tests.webapp.conftest import PASSWORD, member
 from webapp.accounts import invitations
 from webapp.accounts.invitation_pages import LIMIT
 from webapp.accounts.models import Invitation, Membership, Role, Team, User
+from webapp.accounts.teams import Refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
@@ -48,7 +49,7 @@ def test_the_link_lets_somebody_with_an_account_in(adam: Client, charlie: Client
     assert "Join <bdi>Night Shift</bdi>" in page
     assert "<bdi>adam@example.org</bdi> invites you" in page
     assert "You are signed in as <bdi>charlie@example.org</bdi>." in page
-    assert "You are in Night Shift now, as viewer." in charlie.post(path, follow=True).content.decode()
+    assert "You are in Night Shift now, as a viewer." in charlie.post(path, follow=True).content.decode()
     assert Membership.objects.get(team=team, user__email="charlie@example.org").role == Role.VIEWER
     assert "What <bdi>Night Shift</bdi> makes" in charlie.get("/history/").content.decode(), "not switched to"
 
@@ -182,7 +183,7 @@ def test_of_two_at_the_same_moment_one_gets_in() -> None:
         together.wait()
         try:
             return bool(invitations.accept(token, user))
-        except invitations.Refused:
+        except Refused:
             return False
         finally:
             connection.close()

@@ -43,5 +43,5 @@ def _accept(request: HttpRequest, token: str) -> HttpResponse:
         return redirect("account_signup")
     membership = invitations.accept(token, request.user)
     request.session[SWITCHED_TO] = membership.team.public_id
-    messages.success(request, f"You are in {membership.team.name} now, as {membership.get_role_display().lower()}.")
+    messages.success(request, f"You are in {membership.team.name} now, as {membership.as_what}.")
     return redirect(reverse("studio"))

@@ -63,6 +63,11 @@ class Role(models.TextChoices):
     MEMBER = "member"
     VIEWER = "viewer"
 
+    @property
+    def described(self) -> str:
+        """For a sentence: "an owner"."""
+        return f"{'an' if self in (Role.OWNER, Role.ADMIN) else 'a'} {self.value}"
+
 
 class Membership(models.Model):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
@@ -75,6 +80,10 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.team} ({self.role})"
+
+    @property
+    def as_what(self) -> str:
+        return Role(self.role).described
 
 
 class Invitation(models.Model):
@@ -93,3 +102,7 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email or 'a link'} to {self.team} ({self.role})"
+
+    @property
+    def as_what(self) -> str:
+        return Role(self.role).described

@@ -187,7 +187,7 @@ def change_role(request: TeamRequest, membership_id: int) -> HttpResponse:
     if role not in Role.values:
         messages.error(request, "There is no such role. Choose one of the list.")
         return _to_team(request)
-    done = f"{membership.user.shown_name} is {'an' if role in (Role.OWNER, Role.ADMIN) else 'a'} {role} now."
+    done = f"{membership.user.shown_name} is {Role(role).described} now."
     return _try(request, lambda: teams.change_role(membership, Role(role), request.membership), done)
 
 
