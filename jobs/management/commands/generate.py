@@ -97,18 +97,22 @@ class Command(BaseCommand):
             keys.credentials(backend, team)
         except keys.MissingKey as error:
             raise Failed(str(error)) from None
-        with nullcontext() if limits.is_hosted(backend) else _engine():
-            accepted = _accept(team, clip) if clip else None
-            try:
-                generation = intake.accept_generation(
-                    team, None, accepted, parameters, source=Source.COMMAND, backend=backend, enqueue=False
-                )
-            except ValidationError as error:
-                raise Failed(_sentence(error)) from None
-            except limits.LimitReached as error:
-                raise Failed(str(error)) from None
-            self.work(generation)
-            generation.refresh_from_db()
+        accepted = _accept(team, clip) if clip else None
+        try:
+            generation = intake.accept_generation(
+                team, None, accepted, parameters, source=Source.COMMAND, backend=backend, enqueue=False
+            )
+        except ValidationError as error:
+            raise Failed(_sentence(error)) from None
+        except limits.LimitReached as error:
+            raise Failed(str(error)) from None
+        try:
+            with nullcontext() if limits.is_hosted(backend) else _engine():
+                self.work(generation)
+        except Failed:  # no engine: nobody is to take it up later
+            lifecycle.request_cancel(generation)
+            raise
+        generation.refresh_from_db()
         if generation.status != Status.SUCCEEDED:
             raise Failed(generation.error or "The generation was cancelled.")
         return _deliver(generation, clip, output)
