@@ -31,9 +31,16 @@ START_SECONDS = 60.0
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A port that is this process's to give away for as long as it runs.
+
+    It stays bound and nobody listens on it: the kernel hands it to no other socket of this machine, while a server that
+    asks to reuse the address, as servers do, may listen on it, and again after it was killed (socket(7), SO_REUSEADDR).
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        held.detach()
         return port
 
 
@@ -224,12 +231,10 @@ class Soundstage:
 def soundstage(data: Path, **environment: str) -> Iterator[Soundstage]:
     """`make run` on a data folder of its own, ready when this yields; Ctrl-C at the end."""
     port = free_port()
-    while listens(port + 10):
-        port = free_port()
     data.mkdir(parents=True, exist_ok=True)
     log = data / "console.log"
     clean = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REQUIRE_SERVICES"}}
-    clean |= {"DATA_DIR": str(data), "PORT": str(port)} | environment
+    clean |= {"DATA_DIR": str(data), "PORT": str(port), "ENGINE_PORT": str(free_port())} | environment
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "up"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.programs import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 VIDEO = "/fal-ai/mmaudio-v2"
@@ -68,13 +69,6 @@ class RunningEngine:
         submitted = self.submit(prompt=f"wait {gate}")
         self.wait(submitted, "IN_PROGRESS")
         return submitted
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from tests.engine.models import tone
-from tests.engine.running import ROOT, TEXT, VIDEO, Body, RunningEngine, engine, free_port, started
+from tests.engine.running import ROOT, TEXT, VIDEO, Body, RunningEngine, engine, started
+from tests.programs import free_port
 
 DATA_CLIP = "data:video/mp4;base64,AAAA"
 ENDINGS = ["", "/response", "/status", "/status/stream"]

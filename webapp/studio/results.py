@@ -22,8 +22,7 @@ from jobs.backends.base import Offer, PolicyRefused, Unclear
 from jobs.limits import LimitReached
 from jobs.models import Clip, Generation, Stage, Status
 from webapp import backends
-from webapp.accounts.access import TeamRequest, generation_of
-from webapp.accounts.permissions import Action
+from webapp.accounts.access import TeamRequest, generation_of, may_create
 from webapp.studio.understanding import Understanding
 
 SEED_OF_TAKE = {"same": True, "new": False}
@@ -51,9 +50,10 @@ def live(request: TeamRequest, generation_id: str) -> HttpResponse:
 
 
 @require_POST
+@may_create
 def take(request: TeamRequest, generation_id: str) -> HttpResponse:
     """`POST /g/<id>/take/` with `seed=new` ("Another take") or `seed=same` ("Try again"); `backend` for another one."""
-    generation = generation_of(request, generation_id, Action.CREATE)
+    generation = generation_of(request, generation_id)
     same_seed = SEED_OF_TAKE.get(request.POST.get("seed", ""))
     if same_seed is None:
         return HttpResponseBadRequest("seed is either “same” or “new”.", content_type="text/plain; charset=utf-8")
@@ -72,9 +72,10 @@ def take(request: TeamRequest, generation_id: str) -> HttpResponse:
 
 
 @require_POST
+@may_create
 def cancel(request: TeamRequest, generation_id: str) -> HttpResponse:
     """`POST /g/<id>/cancel/`; what is finished already stays as it is."""
-    generation = generation_of(request, generation_id, Action.CREATE)
+    generation = generation_of(request, generation_id)
     lifecycle.request_cancel(generation)
     return redirect("generation", generation.public_id)
 

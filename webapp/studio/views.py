@@ -15,8 +15,7 @@ from jobs.limits import LimitReached
 from jobs.media.errors import MediaError
 from jobs.media.sample import SAMPLE_PROMPT
 from jobs.models import Clip
-from webapp.accounts.access import TeamRequest, clip_of, generation_of, needs
-from webapp.accounts.permissions import Action
+from webapp.accounts.access import TeamRequest, clip_of, generation_of, may_create
 from webapp.backends import Choice, cost
 from webapp.studio.clips import facts, recent
 from webapp.studio.forms import UNKNOWN_CLIP, VIDEO, GenerationForm, initial_of
@@ -32,7 +31,7 @@ def studio(request: TeamRequest) -> HttpResponse:
     return _studio(request, GenerationForm(request.team, request.user, initial=initial))
 
 
-@needs(Action.CREATE)
+@may_create
 def ask(request: TeamRequest) -> HttpResponse:
     """A generation, and its page; or the form again, with what has to be mended."""
     form = GenerationForm(request.team, request.user, request.POST, request.FILES)
@@ -48,7 +47,7 @@ def ask(request: TeamRequest) -> HttpResponse:
     return redirect("generation", generation.public_id)
 
 
-@needs(Action.CREATE)
+@may_create
 def choose(request: TeamRequest) -> HttpResponse:
     """The form as it was sent, with another clip: `choose` is an asset ID, `sample`, `none` or `entered`.
 
@@ -105,7 +104,7 @@ def _offers(form: GenerationForm, clip: Clip | None) -> list[tuple[Choice, str]]
 
 
 @require_POST
-@needs(Action.CREATE)
+@may_create
 def upload_clip(request: TeamRequest) -> HttpResponse:
     """`POST /clips/` with the file as `upload`: its facts (201), or a sentence why it is refused (422)."""
     upload = request.FILES.get("upload")
@@ -119,7 +118,7 @@ def upload_clip(request: TeamRequest) -> HttpResponse:
 
 
 @require_POST
-@needs(Action.CREATE)
+@may_create
 def sample_clip(request: TeamRequest) -> HttpResponse:
     """`POST /clips/sample/`: makes the sample clip; its facts, with a `prompt` that suits it."""
     try:
