@@ -7,6 +7,7 @@ annex 2).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyloudnorm
@@ -15,7 +16,7 @@ from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
 from engine.foley.rooms import impulse_response
 from engine.foley.sound.brief import RATE, Detail, Role, Signal
-from engine.foley.sound.filters import fade, highpass, lowpass, samples
+from engine.foley.sound.filters import fade, highpass, samples
 from engine.model import Samples
 
 LOUDNESS = -23.0
@@ -25,6 +26,12 @@ CEILING = -1.0
 
 _MOST_LIMITING = 12.0  # dB; sparse clicks are left quieter rather than squashed further
 _UNDER = {"event": 0.0, "motion": -5.0, "ambient": -12.0}
+"""dB beside events, in loudness: what happens is in front of what moves, and that of what is always there."""
+_USUAL = 1.5 * 400.0**0.2  # m; where a layer is of which nothing is said
+_DIRECT_LOSS, _ROOM_LOSS = 2.4, 0.8
+"""dB for each doubling of the distance. In the open it is 6, and a room's answer keeps its level; faders go less far,
+so that what was asked for is still heard."""
+_AIR_TAPS = 129
 _BLOCK = 0.4  # s; the loudness meter's
 
 
@@ -50,7 +57,11 @@ def mix(stems: list[Stem], room: str, detail: Detail, loudness: float = LOUDNESS
 
 
 def _balanced(stems: list[Stem]) -> tuple[Signal, Signal]:
-    """The stems at their levels: what goes out directly, and what goes to the room."""
+    """The stems at their levels: what goes out directly, and what goes to the room.
+
+    Each is brought to one loudness, set under the foremost role by `_UNDER`, moved by its own level, and put where it
+    is. Far is softer, duller and wetter: the direct sound loses more than the room's answer.
+    """
     length = len(stems[0].samples)
     dry, sent = np.zeros((length, 2)), np.zeros((length, 2))
     foremost = max(_UNDER[stem.role] for stem in stems)
@@ -58,15 +69,42 @@ def _balanced(stems: list[Stem]) -> tuple[Signal, Signal]:
         measured = measure(stem.samples)
         if not np.isfinite(measured):
             continue
-        away = max(stem.distance - 0.2, -0.2)
-        level = LOUDNESS - measured + _UNDER[stem.role] - foremost + stem.level - 20.0 * away
+        level = LOUDNESS - measured + _UNDER[stem.role] - foremost + stem.level
         part = stem.samples * 10 ** (level / 20)
-        if away > 0:  # air and the ground take the treble (ISO 9613-1 in spirit: a slope that steepens with distance)
-            part = lowpass(part, 16_000.0 * 0.06**away, order=1)
-        # The direct sound falls with distance, the room's answer hardly: far is wet.
-        dry += part * 10 ** (-5.0 * max(away, 0.0) / 20)
-        sent += part * 10 ** (9.0 * away / 20) * (0.5 if stem.role == "ambient" else 1.0)
+        away = metres(stem.distance)
+        if away > _USUAL:
+            part = dsp.oaconvolve(part, _air(away - _USUAL)[:, None], mode="same", axes=0)
+        doublings = float(np.log2(away / _USUAL))
+        dry += part * 10 ** (-_DIRECT_LOSS * doublings / 20)
+        share = 0.5 if stem.role == "ambient" else 1.0  # what is all around brings its own space along
+        sent += part * share * 10 ** (-_ROOM_LOSS * doublings / 20)
     return dry, sent
+
+
+def metres(distance: float) -> float:
+    """How far a distance of 0..1 is: 1.5 m at 0, 5 m where nothing is said (0.2), 245 m for "distant", 600 m at 1."""
+    return 1.5 * float(400.0**distance)
+
+
+@lru_cache(maxsize=32)
+def _air(way: float) -> Signal:
+    """A symmetric filter that takes what `way` metres of air take: see `air_absorption`."""
+    hz = np.linspace(0.0, RATE / 2, 257)
+    gain = 10 ** (-np.maximum(air_absorption(hz) * way, 0.0) / 20)
+    return np.asarray(dsp.firwin2(_AIR_TAPS, hz, gain, fs=RATE))
+
+
+def air_absorption(hz: Signal) -> Signal:
+    """Decibels that a metre of air takes at each frequency: ISO 9613-1 at 20 °C, 50 % humidity, one atmosphere."""
+    kelvin, reference, triple = 293.15, 293.15, 273.16
+    saturation = 10 ** (-6.8346 * (triple / kelvin) ** 1.261 + 4.6151)
+    water = 50.0 * saturation  # molar concentration of vapour, in per cent
+    oxygen = 24.0 + 4.04e4 * water * (0.02 + water) / (0.391 + water)  # Hz, the relaxation of each gas
+    nitrogen = 9.0 + 280.0 * water
+    warmth = kelvin / reference
+    relaxing = 0.01275 * np.exp(-2239.1 / kelvin) * oxygen / (oxygen**2 + hz**2)
+    relaxing += 0.1068 * np.exp(-3352.0 / kelvin) * nitrogen / (nitrogen**2 + hz**2)
+    return np.asarray(8.686 * hz**2 * (1.84e-11 * warmth**0.5 + warmth**-2.5 * relaxing))
 
 
 def measure(signal: Signal) -> float:

@@ -2,9 +2,9 @@
 
 Early part: mirror images of the source in a shoebox (Allen and Berkley, "Image method for efficiently simulating
 small-room acoustics", J. Acoust. Soc. Am. 65, 1979), each placed left or right by where its image lies. Late part:
-sparse random pulses of both signs, smoother than noise at the same density (Karjalainen and Järveläinen, "Reverberation
-modeling using velvet noise", AES 30th Conf., 2007), dying away in octave bands each at its own rate. Their density
-grows with Quality Steps.
+random pulses of both signs, smoother than noise at the same density (Karjalainen and Järveläinen, "Reverberation
+modeling using velvet noise", AES 30th Conf., 2007), sparse at first and ever denser, dying away at each frequency in
+its own time. How many of the pulses are rendered grows with Quality Steps.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
+from scipy import fft
 
 from engine.foley.sound.brief import RATE, Detail, Signal
-from engine.foley.sound.filters import bandpass, fade, highpass, lowpass, samples, seconds
+from engine.foley.sound.filters import fade, highpass, lowpass, samples, seconds
+from engine.foley.sound.grains import arrivals
 
 SPEED_OF_SOUND = 343.0
 _OCTAVES = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
-_MOST_PULSES = 3000.0  # a second
+_FEWEST_PULSES, _MOST_PULSES = 1000.0, 20_000.0  # a second; from 2000 on they begin to melt into noise
+_FRAME = 1024
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,12 @@ class Room:
 
 ROOMS: dict[str, Room] = {
     "room": Room((5.2, 4.1, 2.7), 0.72, (0.55, 0.50, 0.45, 0.42, 0.40, 0.36, 0.28), -9.0, -13.0),
+    "bathroom": Room((2.9, 2.3, 2.5), 0.93, (0.85, 0.95, 1.05, 1.05, 1.00, 0.85, 0.55), -5.0, -8.0),
     "hall": Room((32.0, 22.0, 14.0), 0.80, (2.9, 2.7, 2.4, 2.2, 1.9, 1.4, 0.9), -11.0, -7.0),
+    "cathedral": Room((82.0, 31.0, 24.0), 0.84, (7.0, 6.8, 6.2, 5.5, 4.4, 2.8, 1.4), -13.0, -6.0),
     "corridor": Room((28.0, 2.1, 2.6), 0.88, (1.3, 1.5, 1.6, 1.5, 1.3, 1.0, 0.6), -5.0, -8.0),
     "cave": Room((23.0, 17.0, 9.0), 0.86, (4.6, 4.4, 4.0, 3.3, 2.5, 1.7, 0.9), -6.0, -4.0),
+    "street": Room((150.0, 17.0, 0.0), 0.75, (0.9, 1.1, 1.2, 1.1, 0.9, 0.6, 0.3), -8.0, -17.0),
     "outdoors": Room((70.0, 55.0, 0.0), 0.35, (0.5, 0.6, 0.6, 0.5, 0.4, 0.3, 0.2), -13.0, -30.0),
 }
 """Every room but "dry", which adds nothing."""
@@ -107,20 +113,43 @@ def _early(room: Room, detail: Detail) -> Signal:
 
 
 def _late(name: str, room: Room, detail: Detail) -> Signal:
+    """The tail: pulses ever denser, as the images in such a room are, dying at each frequency in its own time."""
     length = samples(1.05 * max(room.ring))
     random = np.random.default_rng(crc32(name.encode()))
-    most = int(_MOST_PULSES * length / RATE)
-    onset = samples(0.012 if max(room.sides) < 10 else 0.04)
+    time = seconds(length) + 0.002
+    length_m, width, height = room.sides
+    volume = length_m * width * (height or 30.0)
+    # At a time t the sound of 4 pi c^3 t^2 / V images a second arrives (Kuttruff, "Room Acoustics", chapter 4); what
+    # stands in a large room scatters the first of them into more.
+    density = np.clip(4 * np.pi * SPEED_OF_SOUND**3 * time**2 / volume, _FEWEST_PULSES, _MOST_PULSES)
+    most = int(density.sum() / RATE)
     kept = detail.of(most, least=40)
     velvet = np.zeros((length, 2))
     for side in range(2):
-        place = random.integers(0, length, most)
-        signs = random.choice([-1.0, 1.0], most)
-        np.add.at(velvet[:, side], place[:kept], signs[:kept] * np.sqrt(most / kept))
-    time = seconds(length)
-    out = np.zeros((length, 2))
-    for hz, ring in zip(_OCTAVES, room.ring, strict=True):
-        band = bandpass(velvet, hz / np.sqrt(2), hz * np.sqrt(2), order=1)
-        out += band * np.exp(-6.908 * time / ring)[:, None]
-    rise = np.clip((time - 0.3 * onset / RATE) / (onset / RATE), 0.0, 1.0)
-    return fade(out * rise[:, None], end=0.05)
+        place = arrivals(most, density, length, random).astype(int)[:kept]
+        signs = random.choice([-1.0, 1.0], most)[:kept]
+        np.add.at(velvet[:, side], place, signs / np.sqrt(density[place] * kept / most))
+    onset = 0.012 if max(room.sides) < 10 else 0.04
+    rise = np.clip((time - 0.3 * onset) / onset, 0.0, 1.0)
+    # Things beam their treble ahead, so less of it goes around the room.
+    return fade(lowpass(_dying(velvet, room.ring), 4000.0, order=1) * rise[:, None], end=0.05)
+
+
+def _dying(steady: Signal, ring: tuple[float, ...]) -> Signal:
+    """Let samples (n, 2) die away by 60 dB in `ring` seconds, at each frequency in its own time.
+
+    In frames under a sine window both ways (its squares add up to 1), each weighed as far as it has died by then.
+    """
+    hop = _FRAME // 2
+    frames = len(steady) // hop + 2
+    padded = np.zeros(((frames + 1) * hop, 2))
+    padded[hop : hop + len(steady)] = steady
+    window = np.sin(np.pi * (np.arange(_FRAME) + 0.5) / _FRAME)[:, None]
+    bins = np.maximum(np.fft.rfftfreq(_FRAME, 1 / RATE), 1.0)
+    rate = 6.908 / np.interp(np.log(bins), np.log(_OCTAVES), ring)
+    out = np.zeros_like(padded)
+    for frame in range(frames):
+        part = slice(frame * hop, frame * hop + _FRAME)
+        died = np.exp(-rate * frame * hop / RATE)[:, None]
+        out[part] += fft.irfft(fft.rfft(padded[part] * window, axis=0) * died, n=_FRAME, axis=0) * window
+    return out[hop : hop + len(steady)]
