@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
+
+Result = TypeVar("Result")
 
 SAMPLE_RATE = 48_000
 """Hz; the house rate of every model's output."""
@@ -38,6 +40,17 @@ class Progress:
 
     fraction: float
     message: str
+
+
+def part(work: Generator[Progress, None, Result], low: float, high: float) -> Generator[Progress, None, Result]:
+    """Do a part of some work, its progress told as that from `low` to `high` of the whole; return its result."""
+    while True:
+        try:
+            progress = next(work)
+        except StopIteration as finished:
+            result: Result = finished.value
+            return result
+        yield Progress(low + (high - low) * progress.fraction, progress.message)
 
 
 @dataclass(frozen=True)

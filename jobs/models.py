@@ -266,6 +266,36 @@ class BackendKey(models.Model):
         return f"{self.team}: {self.backend}"
 
 
+class Verb(models.TextChoices):
+    """What happens in a team."""
+
+    JOINED = "joined"
+    LEFT = "left"
+    REMOVED = "removed"
+    ROLE_CHANGED = "role_changed"
+    HANDED_OVER = "handed_over"
+    RENAMED = "renamed"
+
+
+class Activity(models.Model):
+    """One line of what happened in a team; rows are only ever added (`jobs.activity.record`)."""
+
+    team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="activity")
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    verb = models.CharField(max_length=20, help_text="jobs.models.Verb")
+    subject = models.CharField(max_length=200, blank=True, help_text="What it was done to, as it was called then")
+    about = models.CharField(max_length=40, blank=True, help_text="Its public id, where it has a page")
+    data: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        verbose_name_plural = "activity"
+        indexes = [models.Index(fields=["team", "-id"], name="activity_of_team")]
+
+    def __str__(self) -> str:
+        return f"{self.by} {self.verb} {self.subject}".strip()
+
+
 class WorkerHeartbeat(models.Model):
     """When each worker was last seen doing something; `/healthz` reads it."""
 

@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from webapp import health, media
 from webapp.accounts import backends as team_backends
+from webapp.accounts import invitation_pages, team_pages
 from webapp.accounts import views as accounts
 from webapp.studio import history, results
 from webapp.studio import views as studio
@@ -26,6 +27,17 @@ urlpatterns = [
     path("history/live/", history.live, name="history-live"),
     path("media/clips/<str:clip_id>/<str:kind>", media.clip_file, name="clip-file"),
     path("media/g/<str:generation_id>/<str:kind>", media.generation_file, name="generation-file"),
+    path("team/", team_pages.team, name="team"),
+    path("team/name/", team_pages.rename, name="team-rename"),
+    path("team/leave/", team_pages.leave, name="team-leave"),
+    path("team/invitations/", team_pages.invite, name="team-invite"),
+    path("team/invitations/<int:invitation_id>/revoke/", team_pages.revoke_invitation, name="invitation-revoke"),
+    path("team/members/<int:membership_id>/role/", team_pages.change_role, name="member-role"),
+    path("team/members/<int:membership_id>/remove/", team_pages.remove_member, name="member-remove"),
+    path("team/members/<int:membership_id>/owner/", team_pages.hand_over, name="team-hand-over"),
+    path("teams/new/", team_pages.create, name="team-new"),
+    path("teams/<str:team_id>/switch/", team_pages.switch, name="team-switch"),
+    path("invitations/<str:token>/", invitation_pages.invitation, name="invitation"),
     path("team/backends/", team_backends.backends, name="team-backends"),
     path("team/backends/<str:backend>/key/", team_backends.set_key, name="team-backend-key"),
     path("team/backends/<str:backend>/key/remove/", team_backends.remove_key, name="team-backend-key-remove"),

@@ -10,16 +10,19 @@ Places and lengths are in pixels of the frames that are looked at, in the order 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
+from engine.foley.ahead import ahead
 from engine.foley.motion import CELL, weight
 from engine.frames import Frame, Gray
+from engine.model import Progress
 
 Places = NDArray[np.float64]
 
@@ -57,6 +60,7 @@ _SLACK = 6.0  # pixels
 _PACE = 1 / 30  # seconds
 _LOST = 2  # frames in a row after which a body is given up, and
 _AWAY = 0.15  # seconds
+_TELL = 30  # frames between two words of progress
 
 
 @dataclass(frozen=True)
@@ -210,8 +214,11 @@ class _Blob:
     moved: float
 
 
-def bodies(shot: Sequence[Frame]) -> list[Body]:
-    """The bodies of a shot, the one that travels furthest first. None where the camera moves, or all is one mass."""
+def bodies(shot: Sequence[Frame]) -> Generator[Progress, None, list[Body]]:
+    """Follow the bodies of a shot; yield progress (0..1) and return them, the one that travels furthest first.
+
+    There are none where the camera moves, or where all is one mass.
+    """
     if len(shot) < SHORTEST:
         return []
     chosen = np.unique(np.linspace(0, len(shot) - 1, _SAMPLES).astype(int))
@@ -220,9 +227,10 @@ def bodies(shot: Sequence[Frame]) -> list[Body]:
     diagonal = float(np.hypot(height, width))
     active: list[_Track] = []
     ended: list[_Track] = []
-    last = shot[0]
-    for frame in shot[1:]:
-        blobs = _blobs(frame.image, without, last.image)
+    seen = ahead(lambda pair: _blobs(pair[1].image, without, pair[0].image), pairwise(shot))
+    for index, (frame, blobs) in enumerate(zip(shot[1:], seen, strict=True)):
+        if index % _TELL == 0:
+            yield Progress(index / len(shot), "Following what moves")
         for track in active:
             _follow(track, frame, blobs, track.reach(frame.time, diagonal))
         ended += [track for track in active if track.gone(frame.time)]
@@ -232,7 +240,6 @@ def bodies(shot: Sequence[Frame]) -> list[Body]:
                 left, top, wide, high = blob.box
                 looks = frame.image[top : top + high, left : left + wide].copy()
                 active.append(_Track(looks, blob.area, blob.shade, [frame.time], [(blob.x, blob.y)]))
-        last = frame
     found = [
         Body(np.array(track.times), np.array(track.places), float(np.sqrt(track.area / np.pi)), (height, width))
         for track in ended + active
@@ -246,7 +253,7 @@ def _blobs(image: Gray, without: Gray, before: Gray) -> list[_Blob]:
     apart = cv2.absdiff(image, without)
     mask = (apart > 12 + 3 * float(np.median(apart))).astype(np.uint8)
     opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    count, labels, stats, centres = cv2.connectedComponentsWithStats(opened, connectivity=8)
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(opened, connectivity=8, ltype=cv2.CV_16U)
     height, width = image.shape
     changed = cv2.absdiff(image, before)
     found = []

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import TypeVar
 
 from engine.foley import rooms, understand
 from engine.foley.render import render
@@ -17,9 +16,7 @@ from engine.foley.scene import Pointer, blank
 from engine.foley.see import see
 from engine.foley.sound.brief import Detail
 from engine.frames import clip_length
-from engine.model import BadInput, Parameters, Progress, Sound
-
-Result = TypeVar("Result")
+from engine.model import BadInput, Parameters, Progress, Sound, part
 
 _SEEN = 0.55  # the share of the work that is looking at the clip
 
@@ -48,16 +45,5 @@ class Foley:
             yield Progress(0.0, "Opening the clip")
             seconds, start = min(parameters.duration, clip_length(clip)), _SEEN
             seeing = see(clip, seconds, Pointer() if parameters.focus_on_subject else None)
-            scene = yield from _scaled(seeing, 0.0, _SEEN)
-        return (yield from _scaled(render(scene, plan, parameters, seconds, clip is not None), start, 1.0))
-
-
-def _scaled(work: Generator[Progress, None, Result], low: float, high: float) -> Generator[Progress, None, Result]:
-    """Pass on a part's progress as a share of the whole."""
-    while True:
-        try:
-            progress = next(work)
-        except StopIteration as finished:
-            result: Result = finished.value
-            return result
-        yield Progress(low + (high - low) * progress.fraction, progress.message)
+            scene = yield from part(seeing, 0.0, _SEEN)
+        return (yield from part(render(scene, plan, parameters, seconds, clip is not None), start, 1.0))

@@ -14,7 +14,7 @@ from engine.foley.focus import only_bodies, only_liveliest, subject
 from engine.foley.motion import Glimpse, watch
 from engine.foley.scene import CURVE_RATE, Curve, Pointer, Scene
 from engine.frames import Frame, frames
-from engine.model import Event, Progress
+from engine.model import Event, Progress, part
 
 PIXELS = 256 * 144
 """The size of the pictures that are looked at, in all, whatever their shape."""
@@ -52,8 +52,8 @@ def see(clip: Path, duration: float, focus: Pointer | None) -> Generator[Progres
             yield Progress(0.8 * min(1.0, told / duration), "Watching the clip")
     found: list[Body] = []
     for index, shot in enumerate(shots):
-        yield Progress(0.8 + 0.2 * index / len(shots), "Following what moves")
-        found += bodies(shot)
+        low, high = (0.8 + 0.2 * share / len(shots) for share in (index, index + 1))
+        found += yield from part(bodies(shot), low, high)
     yield Progress(1.0, "Watched the clip")
     return _scene(glimpses, found, duration, focus)
 

@@ -2,12 +2,14 @@
 
 `python -m tests.browser.scenes` prints JSON: signed-in `sessions` by name and the public ids of the `generations` by
 state. Alice owns a team with more than a page of history and a key of its own for fal, Mia is a member and Victor a
-viewer in it; Nora's own team has nothing yet, and the engine alone to make sound.
+viewer in it; Nora's own team has nothing yet but Alice as a viewer, and the engine alone to make sound. Two invitations
+to Alice's team are open; INVITATION is the token of one.
 The top of every clip shows the number of the frame as `FRAME_BITS` dark and bright blocks, the lowest bit on the left.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -27,6 +29,7 @@ from tests.clips import Image, draw_ball, film
 
 PASSWORD = "correct horse battery"
 FAL_KEY = "5f1c2a9e-a-key-of-nobody:0011223344556677"
+INVITATION = "the-token-of-an-open-invitation"
 FRAME_BITS = 8
 FPS = 25.0
 SECONDS = 6.0
@@ -87,8 +90,10 @@ def make_everything() -> dict[str, Any]:
 
     from jobs import keys
     from jobs.models import Clip, Generation, Stage, Status
+    from webapp.accounts import invitations
     from webapp.accounts.models import Membership, Role, User
-    from webapp.accounts.setup import add_team, create_first_account
+    from webapp.accounts.setup import create_first_account
+    from webapp.accounts.teams import add_team
 
     user = create_first_account("alice@example.org", PASSWORD, "Night Shift")
     team = user.teams.get()
@@ -98,7 +103,12 @@ def make_everything() -> dict[str, Any]:
     Membership.objects.create(team=team, user=colleague, role=Role.MEMBER)
     keys.set_key(team, "fal", {"FAL_KEY": FAL_KEY}, user)
     newcomer = User.objects.create_user("nora@example.org", PASSWORD)
-    add_team(newcomer, "Day Shift")
+    other = add_team(newcomer, "Day Shift").team
+    Membership.objects.create(team=other, user=user, role=Role.VIEWER)
+    invitations.invite(team, Role.ADMIN, user, "a.colleague.with.a.long.name@studio.example.org")
+    by_link, _ = invitations.invite(team, Role.MEMBER, user)
+    by_link.token_hash = hashlib.sha256(INVITATION.encode()).hexdigest()
+    by_link.save()
     now = timezone.now()
     folder = Path(tempfile.mkdtemp(dir=settings.WORK_DIR))
 

@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.conftest import MAX_UPLOAD_MB, Site, Visit, web_server
-from tests.browser.scenes import PASSWORD, SECONDS
+from tests.browser.scenes import INVITATION, PASSWORD, SECONDS
 from tests.clips import bouncing_ball
 
 pytestmark = pytest.mark.browser
@@ -58,6 +58,25 @@ def store_nothing(page: Page) -> None:
     expect(page.locator("[aria-invalid=true]").first).to_be_focused()
 
 
+def invite(page: Page) -> None:
+    page.get_by_role("button", name="Invite").click()
+    expect(page.get_by_label("Link of the invitation")).to_be_visible()
+
+
+def open_another_team(page: Page) -> None:
+    switch = page.locator("form[action*=switch]").get_attribute("action") or ""
+    page.goto(f"/history/?team={switch.split('/')[2]}")
+    expect(page.get_by_text("another of your teams")).to_be_visible()
+
+
+def sign_up(page: Page) -> None:
+    page.get_by_role("button", name="Make an account").click()
+    page.get_by_label("Email").fill("eve@example.org")
+    page.get_by_label("Password", exact=True).fill("short")
+    page.get_by_role("button", name="Create the account").click()
+    expect(page.locator("[aria-invalid=true]")).to_be_visible()
+
+
 # name: (who looks, address, what is done there first)
 PAGES: dict[str, tuple[str | None, str, Callable[[Page], None] | None]] = {
     "sign in": (None, "/accounts/login/", None),
@@ -86,6 +105,13 @@ PAGES: dict[str, tuple[str | None, str, Callable[[Page], None] | None]] = {
     "backends": ("alice", "/team/backends/", open_everything),
     "backends, wrong": ("alice", "/team/backends/", store_nothing),
     "backends, member": ("mia", "/team/backends/", None),
+    "team": ("alice", "/team/", None),
+    "team, invited": ("alice", "/team/", invite),
+    "team, leave": ("alice", "/team/leave/", None),
+    "team, new": ("alice", "/teams/new/", None),
+    "team, another of mine": ("alice", "/team/", open_another_team),
+    "invitation": (None, f"/invitations/{INVITATION}/", None),
+    "invitation, sign up": (None, f"/invitations/{INVITATION}/", sign_up),
     "nothing there": ("alice", "/nowhere/", None),
     "nothing there, signed out": (None, "/nowhere/", None),
 }

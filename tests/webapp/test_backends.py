@@ -414,7 +414,7 @@ def test_a_key_makes_the_backend_ready_and_only_its_setting_is_shown(olga: Clien
     assert "fal" not in radios(olga)
     page = html_text.unescape(olga.post(f"{PAGE}fal/key/", {"FAL_KEY": f" {FAL_KEY}\n"}, follow=True).content.decode())
     assert "Your team’s key for fal is stored." in page
-    assert re.search(r"Your team’s own key, set on <time[^>]+>.*?</time> by olga@example\.org", page)
+    assert re.search(r"Your team’s own key, set on <time[^>]+>.*?</time> by <bdi>olga@example\.org", page)
     assert "disabled" not in radios(olga)["fal"]
     assert keys.credentials("fal", team) == (("FAL_KEY", FAL_KEY),)
     for seen in (page, read(olga, PAGE), read(olga, STUDIO)):

@@ -154,7 +154,7 @@ def test_a_page_with_something_under_way_follows_it(alice: Client, team: Team, a
     assert "data-live" not in resting
     generation = ask()
     (live,) = Elements(alice.get(URL).content.decode()).having("data-history")
-    assert live["data-live"] == "/history/live/?page=1"
+    assert live["data-live"] == f"/history/live/?team={team.public_id}&page=1"
     fresh = alice.get(str(live["data-live"]))
     assert fresh.content.decode().strip().startswith("<ol")
     assert fresh.content.decode().strip() in alice.get(URL).content.decode()

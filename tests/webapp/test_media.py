@@ -125,8 +125,7 @@ def test_head_tells_everything_but_the_bytes(alice: Client, stored: Clip, origin
 
 def test_a_player_that_goes_away_leaves_no_file_open(alice: Client, stored: Clip) -> None:
     request: Any = RequestFactory().get(address(stored))
-    request.membership = Membership.objects.get()
-    request.team = request.membership.team
+    request.memberships = [Membership.objects.get()]
 
     def is_open() -> bool:
         handles = Path("/proc/self/fd").iterdir()

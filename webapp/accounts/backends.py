@@ -13,6 +13,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -20,7 +21,8 @@ from jobs import keys
 from jobs.backends import registry
 from jobs.models import BackendKey
 from webapp import backends as offers
-from webapp.accounts.access import TeamRequest, may_create, may_manage
+from webapp.accounts.access import TeamRequest, needs
+from webapp.accounts.permissions import Action, may
 
 # What the fields are called; the names themselves are those of the installation's settings.
 LABELS = {"FAL_KEY": "Key", "SCENARIO_API_KEY": "API key", "SCENARIO_API_SECRET": "API secret"}
@@ -71,7 +73,7 @@ class Panel:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@may_create
+@needs(Action.CREATE)
 def backends(request: TeamRequest) -> HttpResponse:
     """`GET /team/backends/`; `POST` with `default_backend` changes the default."""
     if request.method == "POST":
@@ -79,7 +81,7 @@ def backends(request: TeamRequest) -> HttpResponse:
     return _page(request)
 
 
-@may_manage
+@needs(Action.MANAGE_BACKENDS)
 def _set_default(request: TeamRequest) -> HttpResponse:
     form = DefaultForm(offers.choices(request.team), request.POST)
     if not form.is_valid():
@@ -87,12 +89,12 @@ def _set_default(request: TeamRequest) -> HttpResponse:
     request.team.default_backend = form.cleaned_data["default_backend"]
     request.team.save(update_fields=["default_backend"])
     messages.success(request, "The team’s default is saved.")
-    return redirect("team-backends")
+    return _to_backends(request)
 
 
 @sensitive_post_parameters()
 @require_POST
-@may_manage
+@needs(Action.MANAGE_BACKENDS)
 def set_key(request: TeamRequest, backend: str) -> HttpResponse:
     """`POST /team/backends/<backend>/key/` with the credentials by their names: they take the place of those before."""
     form = KeyForm(_hosted(backend), request.POST)
@@ -103,17 +105,21 @@ def set_key(request: TeamRequest, backend: str) -> HttpResponse:
             form.add_error(None, refusal)
         else:
             messages.success(request, f"Your team’s key for {_provider(backend)} is stored.")
-            return redirect("team-backends")
+            return _to_backends(request)
     return _page(request, refused={backend: form}, status=422)
 
 
 @require_POST
-@may_manage
+@needs(Action.MANAGE_BACKENDS)
 def remove_key(request: TeamRequest, backend: str) -> HttpResponse:
     """`POST /team/backends/<backend>/key/remove/`: the installation's key holds again, where there is one."""
     if keys.remove_key(request.team, _hosted(backend)):
         messages.success(request, f"Your team’s key for {_provider(backend)} is removed.")
-    return redirect("team-backends")
+    return _to_backends(request)
+
+
+def _to_backends(request: TeamRequest) -> HttpResponse:
+    return redirect(f"{reverse('team-backends')}?team={request.team.public_id}")
 
 
 def _hosted(backend: str) -> str:
@@ -135,7 +141,7 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     among = offers.choices(request.team)
-    manages = request.membership.may_manage
+    manages = may(request.membership, Action.MANAGE_BACKENDS)
     own = {}
     if manages:
         own = {key.backend: key for key in BackendKey.objects.filter(team=request.team).select_related("set_by")}

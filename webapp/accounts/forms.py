@@ -1,12 +1,21 @@
-"""What the set-up page asks for."""
+"""What the pages for a new account ask for."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from allauth.account.forms import SignupForm
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
+from webapp.accounts import invitations
+from webapp.accounts.middleware import SWITCHED_TO
 from webapp.accounts.models import Team, User
+from webapp.accounts.teams import Refused
 
 
 class SetUpForm(forms.Form):
@@ -44,3 +53,30 @@ class SetUpForm(forms.Form):
                 validate_password(password, User(email=self.cleaned_data.get("email", "")))
             except ValidationError as error:
                 self.add_error("password", error)
+
+
+class SignUpForm(SignupForm):  # type: ignore[misc]
+    """An account of one's own; whoever comes with an invitation joins its team in the same moment."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].error_messages |= {
+            "required": "Enter your email address.",
+            "invalid": "Enter an email address, like name@example.com.",
+        }
+        self.fields["password1"].help_text = "At least 8 characters, and not one that everybody uses."
+        self.fields["password1"].error_messages["required"] = "Choose a password."
+
+    def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
+        """The account and the membership together or not at all: the link may have been used a moment ago."""
+        token = request.session.get(invitations.PENDING, "")
+        try:
+            with transaction.atomic():
+                user, response = super().try_save(request)
+                if user is not None and token:
+                    request.session[SWITCHED_TO] = invitations.accept(token, user).team.public_id
+        except Refused:
+            return None, redirect("invitation", token)
+        if user is not None:
+            request.session.pop(invitations.PENDING, None)
+        return user, response

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from webapp.accounts.access import TeamRequest
 from webapp.accounts.models import Membership, User
-from webapp.accounts.setup import add_team
+from webapp.accounts.teams import add_team
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+# Where the session keeps the public id of the team that was switched to.
+SWITCHED_TO = "team"
 
 
 class FirstAccount:
@@ -30,9 +35,10 @@ class FirstAccount:
 
 
 class CurrentTeam:
-    """Sets `request.team` and `request.membership` for whoever is signed in: the team they joined first.
+    """Makes the request of whoever is signed in a `webapp.accounts.access.TeamRequest`; the rule is written there.
 
-    An account without a team (made in the admin) gets one of its own, so no page needs to know of that case.
+    An account without a team (made in the admin, or removed from its last) gets one of its own, so no page needs to
+    know of that case.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -41,7 +47,18 @@ class CurrentTeam:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated:
             assert isinstance(request.user, User)
-            memberships = Membership.objects.select_related("team").filter(user=request.user)
-            membership = memberships.order_by("created_at", "id").first() or add_team(request.user)
-            request.membership, request.team = membership, membership.team  # type: ignore[attr-defined]
+            self.prepare(cast("TeamRequest", request), request.user)
         return self.get_response(request)
+
+    def prepare(self, request: TeamRequest, user: User) -> None:
+        """Raises Http404 where the address names a team that this person is not in."""
+        joined = Membership.objects.select_related("team").filter(user=user).order_by("created_at", "id")
+        request.memberships = list(joined) or [add_team(user)]
+        by_team = {membership.team.public_id: membership for membership in request.memberships}
+        request.current = by_team.get(request.session.get(SWITCHED_TO, ""), request.memberships[0])
+        request.membership, request.team = request.current, request.current.team
+        named = request.GET.get("team")
+        if named is not None:
+            if named not in by_team:
+                raise Http404("There is no such team.")
+            request.membership, request.team = by_team[named], by_team[named].team

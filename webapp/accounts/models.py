@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
+from django.utils import timezone
 
 
 class UserManager(BaseUserManager["User"]):
@@ -32,8 +34,18 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.email
 
+    @property
+    def shown_name(self) -> str:
+        """What others call this person: their name, or else their address."""
+        return self.get_full_name() or self.email
+
+
+def team_id() -> str:
+    return f"team_{secrets.token_urlsafe(16)}"
+
 
 class Team(models.Model):
+    public_id = models.CharField(max_length=40, unique=True, default=team_id, editable=False)
     name = models.CharField(max_length=100)
     default_backend = models.CharField(max_length=20, blank=True, help_text="Empty: the installation's")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -51,6 +63,11 @@ class Role(models.TextChoices):
     MEMBER = "member"
     VIEWER = "viewer"
 
+    @property
+    def described(self) -> str:
+        """For a sentence: "an owner"."""
+        return f"{'an' if self in (Role.OWNER, Role.ADMIN) else 'a'} {self.value}"
+
 
 class Membership(models.Model):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
@@ -65,11 +82,27 @@ class Membership(models.Model):
         return f"{self.user} in {self.team} ({self.role})"
 
     @property
-    def may_create(self) -> bool:
-        """Whether this member may upload clips and ask for sound; viewers only look and listen."""
-        return self.role != Role.VIEWER
+    def as_what(self) -> str:
+        return Role(self.role).described
+
+
+class Invitation(models.Model):
+    """A place in a team for whoever has the link, once. Of the link's token only a hash is kept."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations")
+    role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
+    email = models.EmailField(blank=True, help_text="Where the link was sent; empty where it is handed over")
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    invited_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.email or 'a link'} to {self.team} ({self.role})"
 
     @property
-    def may_manage(self) -> bool:
-        """Whether this member decides for the team: its default backend, its keys."""
-        return self.role in {Role.OWNER, Role.ADMIN}
+    def as_what(self) -> str:
+        return Role(self.role).described

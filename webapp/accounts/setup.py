@@ -9,17 +9,12 @@ from django.core.management.color import no_style
 from django.core.validators import validate_email
 from django.db import connection, transaction
 
-from webapp.accounts.models import Membership, Role, Team, User
+from webapp.accounts.models import User
+from webapp.accounts.teams import add_team
 
 
 class AlreadySetUp(Exception):
     """An account exists; the first one can't be made again."""
-
-
-def add_team(owner: User, name: str = "") -> Membership:
-    """A new team owned by `owner`, named after them unless it is given a name."""
-    team = Team.objects.create(name=name or f"{owner.email.split('@')[0].title()}’s team")
-    return Membership.objects.create(team=team, user=owner, role=Role.OWNER)
 
 
 def create_first_account(email: str, password: str, team_name: str = "") -> User:

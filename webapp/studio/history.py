@@ -22,14 +22,14 @@ def history(request: TeamRequest) -> HttpResponse:
     """`GET /history/?page=2`"""
     page = _page(request)
     numbers = page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1)
-    return render(request, "studio/history.html", _context(page) | {"page_numbers": numbers})
+    return render(request, "studio/history.html", _context(request, page) | {"page_numbers": numbers})
 
 
 @require_safe
 @conditional_page
 def live(request: TeamRequest) -> HttpResponse:
     """`GET /history/live/?page=2`: the list alone, as it is now; 304 while it hasn't changed (RFC 9110, 13.1.2)."""
-    response = render(request, "studio/_history.html", _context(_page(request)))
+    response = render(request, "studio/_history.html", _context(request, _page(request)))
     patch_cache_control(response, private=True, no_cache=True)
     return response
 
@@ -47,7 +47,8 @@ def _page(request: TeamRequest) -> Page[Generation]:
         raise Http404("There is no such page of the history.") from None
 
 
-def _context(page: Page[Generation]) -> dict[str, Any]:
+def _context(request: TeamRequest, page: Page[Generation]) -> dict[str, Any]:
     """`live_url` is there while something on the page is still under way."""
     under_way = any(not generation.is_finished for generation in page)
-    return {"page": page, "live_url": f"{reverse('history-live')}?page={page.number}" if under_way else None}
+    live_url = f"{reverse('history-live')}?team={request.team.public_id}&page={page.number}"
+    return {"page": page, "live_url": live_url if under_way else None}

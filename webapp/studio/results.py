@@ -22,7 +22,8 @@ from jobs.backends.base import Offer, PolicyRefused, Unclear
 from jobs.limits import LimitReached
 from jobs.models import Clip, Generation, Stage, Status
 from webapp import backends
-from webapp.accounts.access import TeamRequest, generation_of, may_create
+from webapp.accounts.access import TeamRequest, generation_of
+from webapp.accounts.permissions import Action
 from webapp.studio.understanding import Understanding
 
 SEED_OF_TAKE = {"same": True, "new": False}
@@ -50,10 +51,9 @@ def live(request: TeamRequest, generation_id: str) -> HttpResponse:
 
 
 @require_POST
-@may_create
 def take(request: TeamRequest, generation_id: str) -> HttpResponse:
     """`POST /g/<id>/take/` with `seed=new` ("Another take") or `seed=same` ("Try again"); `backend` for another one."""
-    generation = generation_of(request, generation_id)
+    generation = generation_of(request, generation_id, Action.CREATE)
     same_seed = SEED_OF_TAKE.get(request.POST.get("seed", ""))
     if same_seed is None:
         return HttpResponseBadRequest("seed is either “same” or “new”.", content_type="text/plain; charset=utf-8")
@@ -72,10 +72,9 @@ def take(request: TeamRequest, generation_id: str) -> HttpResponse:
 
 
 @require_POST
-@may_create
 def cancel(request: TeamRequest, generation_id: str) -> HttpResponse:
     """`POST /g/<id>/cancel/`; what is finished already stays as it is."""
-    generation = generation_of(request, generation_id)
+    generation = generation_of(request, generation_id, Action.CREATE)
     lifecycle.request_cancel(generation)
     return redirect("generation", generation.public_id)
 

@@ -15,7 +15,8 @@ from jobs.limits import LimitReached
 from jobs.media.errors import MediaError
 from jobs.media.sample import SAMPLE_PROMPT
 from jobs.models import Clip
-from webapp.accounts.access import TeamRequest, clip_of, generation_of, may_create
+from webapp.accounts.access import TeamRequest, clip_of, generation_of, needs
+from webapp.accounts.permissions import Action
 from webapp.backends import Choice, cost
 from webapp.studio.clips import facts, recent
 from webapp.studio.forms import UNKNOWN_CLIP, VIDEO, GenerationForm, initial_of
@@ -31,7 +32,7 @@ def studio(request: TeamRequest) -> HttpResponse:
     return _studio(request, GenerationForm(request.team, request.user, initial=initial))
 
 
-@may_create
+@needs(Action.CREATE)
 def ask(request: TeamRequest) -> HttpResponse:
     """A generation, and its page; or the form again, with what has to be mended."""
     form = GenerationForm(request.team, request.user, request.POST, request.FILES)
@@ -47,7 +48,7 @@ def ask(request: TeamRequest) -> HttpResponse:
     return redirect("generation", generation.public_id)
 
 
-@may_create
+@needs(Action.CREATE)
 def choose(request: TeamRequest) -> HttpResponse:
     """The form as it was sent, with another clip: `choose` is an asset ID, `sample`, `none` or `entered`.
 
@@ -104,7 +105,7 @@ def _offers(form: GenerationForm, clip: Clip | None) -> list[tuple[Choice, str]]
 
 
 @require_POST
-@may_create
+@needs(Action.CREATE)
 def upload_clip(request: TeamRequest) -> HttpResponse:
     """`POST /clips/` with the file as `upload`: its facts (201), or a sentence why it is refused (422)."""
     upload = request.FILES.get("upload")
@@ -118,7 +119,7 @@ def upload_clip(request: TeamRequest) -> HttpResponse:
 
 
 @require_POST
-@may_create
+@needs(Action.CREATE)
 def sample_clip(request: TeamRequest) -> HttpResponse:
     """`POST /clips/sample/`: makes the sample clip; its facts, with a `prompt` that suits it."""
     try:

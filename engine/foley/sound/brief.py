@@ -27,11 +27,13 @@ MOST_STEPS: Final = 50
 class Character:
     """How something sounds, from the words of the prompt. Each quality runs 0..1, 0.5 being neither one nor the other.
 
-    `material` is what the thing is made of, `surface` what it meets; "" where nothing is said.
+    `material` is what the thing is made of, `surface` what it meets, `kind` which of its family's kinds it is (of
+    footsteps: "boot"); "" where nothing is said.
     """
 
     material: str = ""
     surface: str = ""
+    kind: str = ""
     size: float = 0.5
     weight: float = 0.5
     intensity: float = 0.5

@@ -1,9 +1,10 @@
 """Footsteps: heel, roll and toe on hard floors, and the grains of loose ones.
 
 The two-humped course of the ground's reaction over one step (heel strike, push-off) shapes what is heard: Farnell,
-"Designing Sound", MIT Press 2010, chapter 38; Turchet, "Footstep sounds synthesis", Applied Acoustics 107, 2016. Hard
-floors answer as plates to two contacts; gravel, snow and leaves as crowds of grains driven by the reaction force (Cook
-1997).
+"Designing Sound", MIT Press 2010, chapter 38; Turchet, "Footstep sounds synthesis", Applied Acoustics 107, 2016. Such
+a course driving physical models: Fontana and Bresin, "Physics-based sound synthesis and control: crushing, walking and
+running by crumpling sounds", Proc. Colloquium on Musical Informatics, 2003. Hard floors answer as plates to two
+contacts, as bright as the sole is hard; gravel, snow and leaves as crowds of grains driven by the force (Cook 1997).
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.foley.sound.brief import RATE, Hit, Signal
-from engine.foley.sound.filters import add, bandpass, decay, fade, lowpass, samples, seconds, tilt
+from engine.foley.sound.filters import HIGHEST, add, bandpass, decay, fade, lowpass, samples, seconds, tilt
 from engine.foley.sound.grains import arrivals, heavy_tailed, scatter
-from engine.foley.sound.modal import MATERIALS, body, contact, strike
+from engine.foley.sound.modal import MATERIALS, blow, body, contact, ring
 from engine.foley.sound.noise import burst
 from engine.foley.sound.water import bubbles_rising
 
@@ -70,53 +71,89 @@ FLOORS: dict[str, Floor] = {
 }
 
 
+@dataclass(frozen=True)
+class Shoe:
+    """What meets the floor. `hardness` 0..1 is its sole's, `hollow` its heel's lowest mode in Hz.
+
+    `click` is how much the heel itself sounds, `slap` the flat of the sole, `thump` the weight on it, `toe` how much of
+    the step the forefoot is, `after` how long after the heel it comes (beside a walking shoe's).
+    """
+
+    hardness: float
+    hollow: float
+    click: float
+    slap: float
+    thump: float
+    toe: float
+    after: float = 1.0
+
+
+SHOES: dict[str, Shoe] = {
+    "": Shoe(0.66, 820.0, 1.0, 0.45, 0.8, 1.0),
+    "boot": Shoe(0.58, 430.0, 0.85, 0.75, 1.5, 1.5, 1.15),
+    "sneaker": Shoe(0.34, 330.0, 0.16, 0.75, 0.9, 1.3, 0.8),
+    "heel": Shoe(0.90, 1900.0, 1.7, 0.12, 0.16, 1.3, 0.75),
+    "barefoot": Shoe(0.14, 210.0, 0.0, 0.85, 1.1, 1.2, 0.7),
+    "slipper": Shoe(0.30, 520.0, 0.10, 1.0, 0.35, 1.8, 0.9),
+}
+"""By `Character.kind`; "" is a walking shoe."""
+
+# A heel is a short hollow block: modes as measured of no shoe in particular, each pair's own drawn from its nature.
+_HEEL = np.array([1.0, 1.62, 2.45, 3.6, 5.3, 7.4])
+
+
 def footstep(hit: Hit) -> Signal:
     """One step on `character.surface` (or material): concrete when neither is named or it is nothing to walk on."""
     character = hit.character
     floor = FLOORS.get(character.surface) or FLOORS.get(character.material) or FLOORS["concrete"]
     name = next(key for key, value in FLOORS.items() if value is floor)
+    shoe = SHOES.get(character.kind, SHOES[""])
     force = min(1.0, 0.15 + 0.85 * hit.force)
     pace = character.speed
-    toe_after = (0.13 - 0.07 * pace) * hit.random.uniform(0.9, 1.1)
-    toe_share = (0.06 + 0.22 * pace) * hit.random.uniform(0.75, 1.25)
+    toe_after = (0.13 - 0.07 * pace) * shoe.after * hit.random.uniform(0.9, 1.1)
+    toe_share = min(0.9, (0.10 + 0.26 * pace) * shoe.toe * hit.random.uniform(0.75, 1.25))
     foot = 1.0 + 0.05 * (hit.turn % 2)  # one shoe is not the other
     out = np.zeros(samples(toe_after + max(floor.lasting + 0.1, 0.25) + (1.8 if name == "metal" else 0.35)))
     for at, share in ((0.0, 1.0), (toe_after, toe_share)):
-        add(out, _sole(hit, floor, name, force * share, foot, heel=at == 0.0), samples(at) if at else 0)
+        add(out, _sole(hit, floor, name, shoe, force * share, foot, heel=at == 0.0), samples(at) if at else 0)
     if floor.grains:
         add(out, _loose(hit, floor, force, toe_after, toe_share), 0)
     if character.wetness > 0:
         add(out, _wet(hit, force, toe_after), 0)
-    return tilt(fade(out, end=0.03), character.brightness)
+    return tilt(fade(out, start=0.0004, end=0.03), character.brightness)
 
 
-def _sole(hit: Hit, floor: Floor, name: str, force: float, foot: float, heel: bool) -> Signal:
-    """Heel or toe meeting the floor: the body's thump, the edge's click, the floor's ring."""
+def _sole(hit: Hit, floor: Floor, name: str, shoe: Shoe, force: float, foot: float, heel: bool) -> Signal:
+    """Heel or toe meeting the floor: the body's thump, the heel's knock, the sole's slap, the floor's ring."""
     character = hit.character
     random = hit.random
     length = samples(0.25)
     heavy = 0.5 + character.weight
-    thump_hz = (95.0 if heel else 150.0) * foot * 1.5 ** (0.5 - character.weight) * random.uniform(0.93, 1.07)
-    glide = thump_hz * (1.0 + 0.6 * np.exp(-seconds(length) / 0.012))
-    thump = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, 0.022 + 0.016 * character.weight)
-    out = 0.55 * floor.thump * heavy * force * thump
-    edge_hz = (1500.0 + 1700.0 * character.brightness) * foot * random.uniform(0.9, 1.12)
-    edge = bandpass(
-        burst(length, random, 0.0035 if heel else 0.007), 0.5 * edge_hz, min(3.2 * edge_hz, 11_000), order=1
-    )
-    out += (0.34 if heel else 0.20) * floor.click * force**1.4 * edge
-    out += 0.16 * force * lowpass(burst(length, random, 0.008), 500.0, order=1) * floor.thump
+    stiff = shoe.hardness * (0.55 + 0.45 * MATERIALS[name].hardness) + 0.15 * (character.brightness - 0.5)
+    pulse = contact(stiff if heel else stiff - 0.15, force, character.weight)
+    thump_hz = (88.0 if heel else 135.0) * foot * 1.5 ** (0.5 - character.weight) * random.uniform(0.88, 1.12)
+    glide = thump_hz * (1.0 + 0.8 * np.exp(-seconds(length) / 0.010))
+    thump = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, 0.013 + 0.014 * character.weight)
+    dull = lowpass(burst(length, random, 0.010 + 0.006 * character.weight), 420.0, order=1)
+    out = shoe.thump * floor.thump * heavy * force * (0.42 * thump + 0.20 * dull)
+    if shoe.click and floor.click:
+        modes = shoe.hollow * foot * _HEEL * (1.0 + 0.06 * hit.nature().standard_normal(_HEEL.size))
+        modes = np.minimum(modes * (1.0 if heel else 1.35) * random.uniform(0.96, 1.05), HIGHEST)
+        level = np.exp(0.45 * random.standard_normal(_HEEL.size)) * random.choice([-1.0, 1.0], _HEEL.size)
+        knock = np.convolve(ring(modes, 0.0075 / (modes / modes[0]) ** 0.7, level, samples(0.06)), pulse)
+        add(out, 0.30 * shoe.click * floor.click * force**1.3 * knock, 0)
+    # The sole's flat comes down over some milliseconds: a burst as bright as the contact is hard.
+    bright = (900.0 + 5200.0 * stiff) * foot * random.uniform(0.9, 1.12) * 1.5 ** (character.brightness - 0.5)
+    slap = bandpass(burst(length, random, 0.004 if heel else 0.009), 0.25 * bright, min(2.2 * bright, 12_000), order=1)
+    out += 0.42 * shoe.slap * (0.25 + 0.75 * floor.click) * force**1.2 * slap
     if floor.ring:
         plate = body(MATERIALS[name], 0.62, hit.detail, hit.nature())
-        x, y = random.uniform(0.1, 0.5, 2)
-        stiff = 0.32 + 0.3 * MATERIALS[name].hardness + 0.25 * (character.brightness - 0.5)
-        tone = strike(plate, plate.struck_at(x, y), contact(stiff, force, character.weight), longest=1.6)
-        ringing = 0.30 * floor.ring * force * tone / np.sqrt(plate.frequency.size)
-        whole = np.zeros(max(len(out), len(ringing)))
+        tone = blow(plate, random, force, stiff, character.weight, held=0.25)
+        whole = np.zeros(max(len(out), len(tone)))
         add(whole, out, 0)
-        add(whole, ringing, 0)
+        add(whole, 0.40 * floor.ring * force * tone, 0)
         out = whole
-    return out if heel else fade(out, start=0.012, end=0.0)  # the forefoot rolls on, it does not strike
+    return out if heel else fade(out, start=0.008, end=0.0)  # the forefoot rolls on, it does not strike
 
 
 def _loose(hit: Hit, floor: Floor, force: float, toe_after: float, toe_share: float) -> Signal:

@@ -13,6 +13,7 @@ from engine.foley.sound.brief import RATE, Signal
 from engine.foley.sound.filters import HIGHEST
 
 _CHUNK = 4096
+_BLOCK = 16
 _HEARD = 6.0  # time constants until a grain is gone: 52 dB
 
 
@@ -30,20 +31,24 @@ def arrivals(count: int, rate: Signal, length: int, random: Generator) -> Signal
 
 def scatter(at: Signal, frequency: Signal, tau: Signal, amplitude: Signal, length: int) -> Signal:
     """Grains mixed into `length` samples: starts in samples, frequencies in Hz, decays (1/e) in seconds."""
-    out = np.zeros(length)
+    out = np.zeros(length + _BLOCK)
     order = np.argsort(tau, kind="stable")
-    for first in range(0, len(order), _CHUNK):
-        chosen = order[first : first + _CHUNK]
-        count = max(8, int(_HEARD * tau[chosen[-1]] * RATE))
-        steps = np.arange(count)
-        turn = 2.0 * np.pi * np.minimum(frequency[chosen], HIGHEST) / RATE
-        grains = np.sin(np.outer(turn, steps))
-        grains *= np.exp(np.outer(-1.0 / (tau[chosen] * RATE), steps))
-        grains *= amplitude[chosen, None]
-        place = at[chosen].astype(np.int64)[:, None] + steps
-        inside = place < length
-        out += np.bincount(place[inside], weights=grains[inside], minlength=length)[:length]
-    return out
+    # Grains of about one length together: none is rendered for much longer than it is heard.
+    steps = np.searchsorted(tau[order], tau[order[0]] * 1.5 ** np.arange(1, 24)) if len(order) else []
+    for group in np.split(order, np.unique(steps)):
+        for chosen in (group[first : first + _CHUNK] for first in range(0, len(group), _CHUNK)):
+            # As in modal.ring: the value at the start of each block, times the course inside one.
+            turn = (2j * np.pi * np.minimum(frequency[chosen], HIGHEST) - 1.0 / tau[chosen]) / RATE
+            blocks = -(-max(8, int(_HEARD * tau[chosen[-1]] * RATE)) // _BLOCK)
+            starts = amplitude[chosen, None] * np.exp(turn[:, None] * (np.arange(blocks) * _BLOCK))
+            course = np.exp(turn[:, None] * np.arange(_BLOCK))
+            grains = (
+                starts.real[:, :, None] * course.imag[:, None, :] + starts.imag[:, :, None] * course.real[:, None, :]
+            )
+            place = at[chosen].astype(np.int64)[:, None] + np.arange(blocks * _BLOCK)
+            np.minimum(place, length, out=place)  # what is over falls behind the end
+            out += np.bincount(place.reshape(-1), grains.reshape(-1), minlength=length + _BLOCK)
+    return out[:length]
 
 
 def heavy_tailed(count: int, random: Generator, spread: float = 1.0) -> Signal:

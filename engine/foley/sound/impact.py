@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.foley.sound.brief import Hit, Signal
 from engine.foley.sound.filters import add, bandpass, samples, tilt
-from engine.foley.sound.modal import MATERIALS, Material, body, contact, strike
+from engine.foley.sound.modal import MATERIALS, MOST_MODES, Material, body, contact, strike
 from engine.foley.sound.noise import burst
 
 
@@ -47,7 +47,7 @@ def _blow(hit: Hit, material: Material, size: float, mass: float, softness: floa
     force = min(1.0, 0.08 + 0.92 * hit.force)
     pulse = contact(material.hardness - softness - 0.15 * (1.0 - force), force, mass)
     x, y = hit.random.uniform(0.12, 0.42, 2)
-    spread = np.exp(0.25 * hit.random.standard_normal(64))[: thing.frequency.size]
+    spread = np.exp(0.25 * hit.random.standard_normal(MOST_MODES))[: thing.frequency.size]
     tone = strike(thing, thing.struck_at(x, y) * spread, pulse)
     tone /= max(float(np.sqrt(np.sum(thing.struck_at(0.3, 0.3) ** 2))), 1.0)
     return np.asarray(force**1.3 * (tone + _roughness(hit, material, size, len(tone), force)))

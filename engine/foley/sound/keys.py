@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.foley.sound.brief import RATE, Bed, Hit, Signal
 from engine.foley.sound.filters import add, bandpass, decay, fade, samples, seconds, stretch, tilt
-from engine.foley.sound.modal import MATERIALS, body, contact, strike
+from engine.foley.sound.modal import MATERIALS, blow, body
 from engine.foley.sound.noise import burst
 
 
@@ -21,8 +21,7 @@ def keystroke(hit: Hit) -> Signal:
     down = _tick(hit, 0.22 / key, "metal" if typewriter else "plastic", 2600.0 * key)
     add(out, force * down, 0)
     plate = body(MATERIALS["wood" if typewriter else "plastic"], 0.45, hit.detail, hit.nature(), most=24)
-    thock = strike(plate, plate.struck_at(*random.uniform(0.1, 0.45, 2)), contact(0.55, force, 0.3), longest=0.1)
-    add(out, 0.55 * force * thock / np.sqrt(plate.frequency.size), samples(0.004))
+    add(out, 0.55 * force * blow(plate, random, force, 0.55, 0.3, held=0.02), samples(0.004))
     up = _tick(hit, 0.18 / key, "plastic", 3600.0 * key)
     add(out, 0.16 * force * up, samples(random.uniform(0.07, 0.11)))
     return tilt(fade(out, end=0.02), hit.character.brightness)
@@ -41,7 +40,7 @@ def click(hit: Hit) -> Signal:
 def _tick(hit: Hit, size: float, material: str, snap_hz: float) -> Signal:
     """A small hard part meeting another: a few well-damped modes over a snap."""
     piece = body(MATERIALS[material], min(size, 0.6), hit.detail, hit.nature(), most=24)
-    tone = strike(piece, piece.struck_at(*hit.random.uniform(0.1, 0.45, 2)), contact(0.85, 0.6, 0.1), longest=0.12)
+    tone = blow(piece, hit.random, 0.6, 0.85, 0.1, held=0.03)
     tone /= max(float(np.max(np.abs(tone))), 1e-9)
     out = np.zeros(samples(0.13))
     add(out, 0.6 * tone, 0)
@@ -57,23 +56,23 @@ def clock(bed: Bed) -> Signal:
     nature = np.random.default_rng(bed.random.integers(2**32))
     wheel = body(MATERIALS["metal"], 0.06 + 0.25 * character.size, bed.detail, nature, most=20)
     case = body(MATERIALS["wood"], 0.35 + 0.3 * character.size, bed.detail, nature, most=24)
+    iron = [blow(wheel, nature, 0.4, 0.9, 0.1, held=0.008) for _ in range(2)]
+    wood = [blow(case, nature, 0.4, 0.7, 0.2, held=0.03) for _ in range(2)]
     for turn, at in enumerate(np.arange(min(0.2, 0.1 * bed.seconds), bed.seconds, beat)):
         tock = turn % 2
         for after, level in ((0.0, 0.6), (0.006 + 0.002 * tock, 1.0), (0.014, 0.35)):
             force = level * nature.uniform(0.9, 1.05)
-            x = 0.2 + 0.18 * tock
-            iron = strike(wheel, wheel.struck_at(x, 0.3), contact(0.9, 0.4, 0.1), longest=0.05)
-            wood = strike(case, case.struck_at(x, 0.2), contact(0.7, 0.4, 0.2), longest=0.12)
-            add(out, force * 0.8 * iron / np.sqrt(wheel.frequency.size) * decay(iron.size, 0.008), samples(at + after))
-            add(out, force * (0.35 + 0.2 * tock) * wood / np.sqrt(case.frequency.size), samples(at + after))
+            add(out, force * iron[tock], samples(at + after))
+            add(out, force * (0.45 + 0.25 * tock) * wood[tock], samples(at + after))
     mono = out * stretch(bed.activity, bed.length)
     return tilt(np.stack([mono, mono], axis=1), character.brightness)
 
 
 def beep(hit: Hit) -> Signal:
     """A plain electronic tone with soft edges."""
-    length = samples(0.16 * 2.5 ** (0.5 - hit.character.speed))
-    pitch = 1000.0 * 3.0 ** (hit.character.brightness - hit.character.size)
+    nature = hit.nature()  # every device has its own
+    length = samples(0.16 * 2.5 ** (0.5 - hit.character.speed) * nature.uniform(0.8, 1.25))
+    pitch = 1000.0 * 3.0 ** (hit.character.brightness - hit.character.size) * nature.uniform(0.85, 1.18)
     time = seconds(length)
     out = np.zeros(length)
     for harmonic in range(1, hit.detail.of(5, least=1) + 1):

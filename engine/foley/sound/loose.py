@@ -45,7 +45,7 @@ def keys(hit: Hit) -> Signal:
     at = np.concatenate([[0.0], arrivals(count, energy, energy.size, random)])
     strength = heavy_tailed(count + 1, random, 0.7) * (0.25 + 0.75 * np.interp(at, np.arange(energy.size), energy))
     strength[0] = max(1.2, strength[0])
-    out = 0.5 * clatter(bunch, at, strength, random, 0.97, length, 0.20)
+    out = 0.5 * clatter(bunch, at, strength, random, 0.97, length, 0.07)
     return (0.3 + 0.7 * hit.force) * tilt(fade(highpass(out, 1200.0), end=0.1), character.brightness)
 
 
@@ -61,7 +61,7 @@ def chain(hit: Hit) -> Signal:
     length = time.size + samples(0.3)
     at = np.concatenate([[0.0], arrivals(count, run, time.size, random)])
     strength = heavy_tailed(count + 1, random, 0.55)
-    out = 0.30 * clatter(links, at, strength, random, 0.88, length, 0.06)
+    out = 0.30 * clatter(links, at, strength, random, 0.88, length, 0.022)
     rub = bandpass(burst(time.size, random, 10.0), 1500.0, 6500.0, order=1) * run
     add(out, 0.05 * rub * (0.6 + 0.4 * np.sin(2 * np.pi * 24.0 * time) ** 2), 0)
     return (0.3 + 0.7 * hit.force) * tilt(fade(out, end=0.12), character.brightness)
@@ -77,12 +77,12 @@ def dishes(hit: Hit) -> Signal:
     at = np.concatenate([[0.0], np.sort(random.uniform(0.05, 0.42, count))]) * RATE
     strength: Signal = np.concatenate([[1.0], random.uniform(0.25, 0.8, count)])
     length = samples(0.9)
-    out = 0.9 * clatter(pile, at, strength, random, 0.90, length, 0.4)
+    out = 0.9 * clatter(pile, at, strength, random, 0.90, length, 0.12)
     # Set down, a plate rocks on its foot: ever quicker, ever softer.
     rock = np.cumsum(0.055 * 0.8 ** np.arange(9) * random.uniform(0.9, 1.1, 9)) + random.uniform(0.05, 0.15)
-    out += 0.5 * clatter(pile[:1], np.asarray(rock * RATE), 0.45 * 0.75 ** np.arange(9.0), random, 0.88, length, 0.2)
+    out += 0.5 * clatter(pile[:1], np.asarray(rock * RATE), 0.45 * 0.75 ** np.arange(9.0), random, 0.88, length, 0.07)
     late = random.uniform(0.0, 0.4, 4) * RATE
-    out += 0.16 * clatter(forks, late, random.uniform(0.3, 1.0, 4), random, 0.95, length, 0.25)
+    out += 0.16 * clatter(forks, late, random.uniform(0.3, 1.0, 4), random, 0.95, length, 0.12)
     return (0.25 + 0.75 * hit.force) * tilt(fade(out, end=0.15), character.brightness)
 
 
@@ -96,7 +96,7 @@ def clink(hit: Hit) -> Signal:
     out = np.zeros(length)
     for touch, level in ((0.0, 1.0), (random.uniform(0.011, 0.03), random.uniform(0.15, 0.45))):
         for glass in glasses:
-            ringing = blow(glass, random, 0.4 + 0.6 * hit.force, 0.93, 0.1, longest=1.4)
+            ringing = blow(glass, random, 0.4 + 0.6 * hit.force, 0.93, 0.1, held=0.28)
             add(out, level * ringing, samples(touch) if touch else 0)
     out += 0.15 * bandpass(burst(length, random, 0.0012), 3000.0, 12_000.0, order=1)
     return (0.25 + 0.75 * hit.force) * tilt(fade(out, start=0.0003, end=0.4), character.brightness)
@@ -113,8 +113,8 @@ def dice(hit: Hit) -> Signal:
     for number, cube in enumerate(cubes[: random.integers(2, 4)]):
         at, gap, level = 0.02 * number * random.uniform(0.5, 1.5), random.uniform(0.09, 0.14), 1.0
         for _ in range(random.integers(6, 10)):
-            tick = blow(cube, random, 0.6, 0.86, 0.1, longest=0.05)
-            knock = blow(table, random, 0.5, 0.80, 0.1, longest=0.12)
+            tick = blow(cube, random, 0.6, 0.86, 0.1, held=0.01)
+            knock = blow(table, random, 0.5, 0.80, 0.1, held=0.024)
             add(out, level * tick, round(at * RATE))
             add(out, 0.30 * level * knock, round(at * RATE))
             at += gap
@@ -144,8 +144,8 @@ def coin_spin(hit: Hit) -> Signal:
     at = np.concatenate([[0.0], at])
     strength = np.concatenate([[1.3], 0.8 * strength])
     length = samples(lasting + 0.25)
-    out = 0.6 * clatter([disc], at * RATE, strength, random, 0.95, length, 0.12)
-    out += 0.25 * clatter([table], at * RATE, strength, random, 0.86, length, 0.10)
+    out = 0.6 * clatter([disc], at * RATE, strength, random, 0.95, length, 0.06)
+    out += 0.25 * clatter([table], at * RATE, strength, random, 0.86, length, 0.03)
     return (0.3 + 0.7 * hit.force) * tilt(fade(out, end=0.15), character.brightness)
 
 
@@ -165,8 +165,8 @@ def rattle(bed: Bed) -> Signal:
     sides = []
     for pan in (0.75, 0.35):
         near = random.uniform(pan - 0.3, pan + 0.25, at.size)
-        clinks = clatter(inside, at, strength * near, random, 0.9, bed.length, 0.15)
-        sides.append(clinks + 0.8 * clatter([box], at, strength, random, 0.72, bed.length, 0.12))
+        clinks = clatter(inside, at, strength * near, random, 0.9, bed.length, 0.05)
+        sides.append(clinks + 0.8 * clatter([box], at, strength, random, 0.72, bed.length, 0.05))
     return tilt(np.stack(sides, axis=1), character.brightness)
 
 

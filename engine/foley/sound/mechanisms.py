@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.foley.sound.brief import RATE, Hit, Signal
-from engine.foley.sound.filters import add, bandpass, decay, fade, lowpass, samples, seconds, tilt
+from engine.foley.sound.filters import add, bandpass, fade, lowpass, samples, seconds, tilt
 from engine.foley.sound.modal import MATERIALS, Body, blow, body, clatter, ring
 from engine.foley.sound.noise import burst, wander
 
@@ -22,8 +22,7 @@ def _part(hit: Hit, material: str, size: float, most: int = 24) -> Body:
 
 def _tock(hit: Hit, part: Body, hardness: float, tau: float, force: float = 0.6) -> Signal:
     """One part struck, held so that it is gone in `tau`; peak 1."""
-    tone = blow(part, hit.random, force, hardness, 0.2, longest=min(1.0, 8 * tau))
-    tone = tone * decay(tone.size, tau)
+    tone = blow(part, hit.random, force, hardness, 0.2, held=tau)
     return tone / max(float(np.max(np.abs(tone))), 1e-9)
 
 
@@ -92,7 +91,7 @@ def typewriter(hit: Hit) -> Signal:
         add(out, 0.5 * fade(bell, start=0.0004, end=0.3), strike + samples(0.03))
     if place == _LINE - 1:
         at = np.cumsum(np.linspace(0.022, 0.012, 30) * random.uniform(0.9, 1.1, 30)) + 0.2
-        out += 0.35 * clatter([bar], at * RATE, random.uniform(0.5, 1.0, at.size), random, 0.93, out.size, 0.03)
+        out += 0.35 * clatter([bar], at * RATE, random.uniform(0.5, 1.0, at.size), random, 0.93, out.size, 0.008)
         add(out, 0.9 * _tock(hit, frame, 0.8, 0.06), round(at[-1] * RATE) + samples(0.02))
     return (0.35 + 0.65 * hit.force) * random.uniform(0.85, 1.1) * tilt(fade(out, end=0.05), character.brightness)
 
@@ -133,7 +132,7 @@ def zip_(hit: Hit) -> Signal:
     tooth = _part(hit, "plastic" if plastic else "metal", 0.03 if plastic else 0.02, 12)
     slider = _part(hit, "metal", 0.20, 14)
     length = samples(lasting + 0.2)
-    out = 0.5 * clatter([tooth], at * RATE, strength, random, 0.93, length, 0.004)
+    out = 0.5 * clatter([tooth], at * RATE, strength, random, 0.93, length, 0.0015)
     ground = bandpass(burst(length, random, 10.0), 2200.0, 9000.0, order=1)
     time = seconds(length)
     moved = np.interp(time, place * lasting, hand, right=0.0) * (time < lasting)

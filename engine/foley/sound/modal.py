@@ -10,18 +10,21 @@ Instruments", 1998, chapters 2 and 3.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 from scipy import signal as dsp
 
 from engine.foley.sound.brief import RATE, Detail, Signal
 from engine.foley.sound.filters import HIGHEST, fade, samples
 
-MOST_MODES = 64
+MOST_MODES = 96
+_KNOWN_MODES = 24 * 24
 _BLOCK = 256
+_GONE = -40.0  # e to this: 350 dB down
 
 Shape = Literal["plate", "bar", "shell", "membrane"]
 
@@ -65,36 +68,55 @@ MATERIALS: dict[str, Material] = {
 
 @dataclass(frozen=True)
 class Body:
-    """A resonating thing: mode frequencies in Hz, ascending, and decay times (1/e) in seconds; and its mode numbers."""
+    """A resonating thing: mode frequencies in Hz, ascending, and decay times (1/e) in seconds; and its mode numbers.
+
+    `share` is how many modes each stands for, as an amplitude: where a thing has more of them than are rendered, the
+    lowest are there one by one and the rest are sampled up to the top, so that it stays as bright.
+    """
 
     frequency: Signal
     tau: Signal
     numbers: Signal
+    share: Signal
 
     def struck_at(self, x: float, y: float) -> Signal:
-        """How strongly each mode answers to a stroke at a place, 0..1 across the body each way."""
+        """How strongly each mode answers to a stroke at a place, 0..1 across the body each way, and to which side."""
         along, across = np.sin(np.pi * self.numbers * (x, y)).T
-        return np.asarray(np.abs(along * across) + 0.04)
+        answer = along * across
+        return np.asarray(self.share * (answer + np.where(answer < 0, -0.04, 0.04)))
+
+    def held(self, tau: float) -> Body:
+        """The same thing damped by what holds it: nothing rings longer than `tau` seconds (1/e)."""
+        return replace(self, tau=1.0 / (1.0 / self.tau + 1.0 / tau))
 
 
 def body(material: Material, size: float, detail: Detail, random: Generator, most: int = MOST_MODES) -> Body:
     """A thing of a material; `size` 0..1 is palm to door. Its proportions are drawn from `random`."""
     pitch = material.pitch * 4.0 ** (1.0 - 2.0 * size) * random.uniform(0.92, 1.09)
     aspect = random.uniform(1.15, 1.75)
-    scatter = random.normal(0.0, 1.0, MOST_MODES)
+    scatter = random.normal(0.0, 1.0, _KNOWN_MODES)
     ratios, numbers = _shape(material.shape, aspect)
-    frequency = pitch * ratios * (1.0 + 0.008 * scatter)
-    frequency[0] = pitch
-    kept = np.flatnonzero(frequency < HIGHEST)[: detail.of(most, least=3)]
-    if kept.size == 0:
-        kept = np.array([0])
-    frequency = np.minimum(frequency[kept], HIGHEST)
+    frequency = pitch * ratios * (1.0 + 0.008 * scatter[: ratios.size])
+    frequency[0] = min(pitch, HIGHEST)
+    heard = np.flatnonzero(frequency <= HIGHEST)
+    chosen, share = _sampled(heard.size, detail.of(most, least=3))
+    kept = heard[chosen]
     damping = material.damping * (1.35 - 0.7 * size)
-    return Body(frequency, 1.0 / (damping + np.pi * material.loss * frequency), numbers[kept])
+    tau = 1.0 / (damping + np.pi * material.loss * frequency[kept])
+    return Body(frequency[kept], tau, numbers[kept], share)
+
+
+def _sampled(count: int, most: int) -> tuple[NDArray[np.intp], Signal]:
+    """Which of `count` modes to render, at most `most`, and how many each stands for (the root of it: an amplitude)."""
+    if count <= most:
+        return np.arange(count), np.ones(count)
+    low = most // 2
+    chosen = np.concatenate([np.arange(low), np.linspace(low, count - 1, most - low).astype(np.intp)])
+    return chosen, np.sqrt(np.diff(chosen, append=count))
 
 
 def _shape(shape: Shape, aspect: float) -> tuple[Signal, Signal]:
-    """Mode frequencies over the lowest, ascending, and mode numbers (n, 2), for MOST_MODES modes of a shape."""
+    """Mode frequencies over the lowest, ascending, and mode numbers (n, 2), for the modes known of a shape."""
     if shape == "bar":  # free bar: (2n + 1)^2 after the first; a stone is thick, so its high modes lie closer
         n = np.arange(1.0, MOST_MODES + 1)
         ratios = ((2.0 * n + 1.0) / 3.0011) ** 1.6
@@ -105,7 +127,8 @@ def _shape(shape: Shape, aspect: float) -> tuple[Signal, Signal]:
         return ratios, np.stack([n, np.full(n.size, 0.5)], axis=1)
     numbers = np.mgrid[1.0:25.0, 1.0:25.0].reshape(2, -1).T
     square = numbers[:, 0] ** 2 + (numbers[:, 1] / aspect) ** 2
-    order = np.argsort(square, kind="stable")[:MOST_MODES]
+    # Complete up to the first mode the grid lacks: (25, 1) or (1, 25).
+    order = np.argsort(square, kind="stable")[: int(np.sum(square < 1.0 + (25.0 / aspect) ** 2))]
     ratios = (square[order] / square[order[0]]) ** (0.5 if shape == "membrane" else 1.0)
     return ratios, numbers[order]
 
@@ -118,10 +141,17 @@ def ring(frequency: Signal, tau: Signal, amplitude: Signal, length: int, phase: 
     """
     turn = (2j * np.pi * frequency - 1.0 / tau) / RATE
     blocks = -(-length // _BLOCK)
-    starts = amplitude * np.exp(1j * (phase - np.pi / 2)) * np.exp(np.outer(np.arange(blocks) * _BLOCK, turn))
-    course = np.exp(np.outer(turn, np.arange(_BLOCK)))
+    starts = amplitude * np.exp(1j * (phase - np.pi / 2)) * _powers(np.outer(np.arange(blocks) * _BLOCK, turn))
+    course = _powers(np.outer(turn, np.arange(_BLOCK)))
     parts = np.concatenate([starts.real, -starts.imag], axis=1) @ np.concatenate([course.real, course.imag], axis=0)
     return np.asarray(parts).reshape(-1)[:length]
+
+
+def _powers(exponent: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """The exponential, with what has died away at nought: numbers below the normal ones would cost tenfold."""
+    powers = np.exp(exponent)
+    powers[exponent.real < _GONE] = 0.0
+    return powers
 
 
 def contact(hardness: float, force: float, mass: float = 0.5) -> Signal:
@@ -152,33 +182,27 @@ def strike(
     return fade(np.asarray(dsp.oaconvolve(response, force)), end=min(0.02, duration / 4))
 
 
-def blow(
-    thing: Body, random: Generator, force: float, hardness: float, mass: float = 0.3, longest: float = 1.0
-) -> Signal:
-    """A blow somewhere on a thing, each one somewhere else; as loud however many modes are rendered."""
-    amplitude = thing.struck_at(*random.uniform(0.08, 0.45, 2)) * np.exp(0.25 * random.standard_normal(len(thing.tau)))
-    return strike(thing, amplitude / np.sqrt(len(thing.tau)), contact(hardness, force, mass), longest)
+def blow(thing: Body, random: Generator, force: float, hardness: float, mass: float = 0.3, held: float = 1.0) -> Signal:
+    """A blow somewhere on a thing, each one somewhere else; as loud however many modes are rendered.
+
+    `held` damps it: what lies in a hand or on felt rings no longer than so many seconds (1/e).
+    """
+    thing = thing.held(held)
+    amplitude = thing.struck_at(*random.uniform(0.06, 0.47, 2)) * np.exp(0.25 * random.standard_normal(len(thing.tau)))
+    return strike(thing, amplitude / np.sqrt(np.sum(thing.share**2)), contact(hardness, force, mass))
 
 
 def clatter(
-    things: Sequence[Body],
-    at: Signal,
-    strength: Signal,
-    random: Generator,
-    hardness: float,
-    length: int,
-    longest: float,
+    things: Sequence[Body], at: Signal, strength: Signal, random: Generator, hardness: float, length: int, held: float
 ) -> Signal:
     """Loose things that strike one another: at each instant (in samples) one of them, with a strength.
 
-    Each is heard from two places of it, so that a crowd of collisions costs two convolutions a thing.
+    Each thing answers from one of two places, as loud as it was struck.
     """
+    answers = [blow(thing, random, 0.6, hardness, 0.1, held) for thing in things for _ in range(2)]
     out = np.zeros(length)
-    which = random.integers(0, 2 * len(things), len(at))
-    place = np.clip(at, 0, length - 1).astype(int)
-    for index in range(2 * len(things)):
-        response = blow(things[index // 2], random, 0.6, hardness, 0.1, longest)
-        train = np.zeros(length)
-        np.add.at(train, place[which == index], strength[which == index])
-        out += dsp.oaconvolve(train, response)[:length]
+    starts = np.clip(at, 0, length).astype(int)
+    for start, level, which in zip(starts, strength, random.integers(0, len(answers), len(at)), strict=True):
+        answer = answers[which][: length - start]
+        out[start : start + len(answer)] += level * answer
     return out

@@ -46,15 +46,16 @@ def cork(hit: Hit) -> Signal:
     character, random = hit.character, hit.random
     length = samples(0.9)
     time = seconds(length)
-    pitch = 520.0 * 2.2 ** (1.0 - 2.0 * character.size) * random.uniform(0.92, 1.08)
-    glide = pitch * (1.0 + 0.9 * (1.0 - np.exp(-time / 0.012)))
+    pitch = 520.0 * 2.2 ** (1.0 - 2.0 * character.size) * hit.nature().uniform(0.85, 1.18) * random.uniform(0.84, 1.18)
+    opens = 1.0 - np.exp(-time / random.uniform(0.008, 0.016))
+    glide = pitch * (1.0 + random.uniform(0.6, 1.1) * opens)
     phase = 2 * np.pi * np.cumsum(glide) / RATE
     pop = np.sin(phase) * decay(length, 0.020) + 0.3 * np.sin(2.6 * phase) * decay(length, 0.008)
     out = 1.0 * pop * np.clip(time / 0.0006, 0.0, 1.0)
     out += 0.6 * lowpass(burst(length, random, 0.005), 3500.0, order=1)
     gas = highpass(burst(length, random, 0.10 + 0.14 * character.intensity), 3500.0, order=1)
     out += 0.05 * (0.4 + 1.2 * character.intensity) * gas * (1.0 - decay(length, 0.02))
-    return (0.35 + 0.65 * hit.force) * tilt(fade(out, end=0.3), character.brightness)
+    return (0.35 + 0.65 * hit.force) * tilt(fade(out, start=0.0004, end=0.3), character.brightness)
 
 
 def spray(hit: Hit) -> Signal:

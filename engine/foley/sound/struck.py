@@ -7,7 +7,7 @@ import numpy as np
 from engine.foley.sound.brief import RATE, Hit, Signal
 from engine.foley.sound.filters import HIGHEST, add, bandpass, decay, fade, highpass, lowpass, samples, seconds, tilt
 from engine.foley.sound.grains import arrivals, heavy_tailed, scatter
-from engine.foley.sound.modal import MATERIALS, blow, body, contact, ring, strike
+from engine.foley.sound.modal import MATERIALS, blow, body, ring
 from engine.foley.sound.noise import burst
 
 # Zeros of the Bessel functions over the first: the modes of an ideal membrane (Fletcher and Rossing 1998, table 3.1).
@@ -16,15 +16,17 @@ _MEMBRANE = np.array([
     4.904, 5.132, 5.412, 5.541, 5.651, 5.977,
 ])  # fmt: skip
 
+# Zeros of the derivatives of the spherical Bessel functions: the modes of the air in a sphere (Russell 2010).
+_SPHERE = np.array([2.0816, 3.3421, 4.4934, 4.5141, 5.6467, 5.9404, 6.7565, 7.2899, 7.7253, 7.8511])
+
 
 def chop(hit: Hit) -> Signal:
     """A blade through something crisp, on to a board."""
     random = hit.random
     force = 0.3 + 0.7 * hit.force
     board = body(MATERIALS[hit.character.surface or hit.character.material or "wood"], 0.55, hit.detail, hit.nature())
-    tone = strike(board, board.struck_at(*random.uniform(0.15, 0.45, 2)), contact(0.66, force, 0.6), longest=0.6)
-    out = np.zeros(samples(0.35) + tone.size)
-    add(out, 0.9 * force * tone / np.sqrt(board.frequency.size), 0)
+    out = np.zeros(samples(0.7))
+    add(out, 0.9 * force * blow(board, random, force, 0.66, 0.6), 0)
     length = samples(0.12)
     most = 110
     at = arrivals(most, decay(length, 0.022), length, random)
@@ -33,8 +35,7 @@ def chop(hit: Hit) -> Signal:
     kept = hit.detail.of(most, least=10)
     add(out, force * scatter(at[:kept], frequency[:kept], np.full(kept, 0.0008), amplitude[:kept], length), 0)
     blade = body(MATERIALS["metal"], 0.42, hit.detail, hit.nature(), most=20)
-    edge = strike(blade, blade.struck_at(*random.uniform(0.1, 0.4, 2)), contact(0.9, force, 0.2), longest=0.25)
-    add(out, 0.10 * force * edge / np.sqrt(blade.frequency.size) * decay(edge.size, 0.05), 0)
+    add(out, 0.14 * force * blow(blade, random, force, 0.9, 0.2, held=0.05), 0)
     return tilt(fade(out, end=0.05), hit.character.brightness)
 
 
@@ -49,15 +50,17 @@ def drum(hit: Hit) -> Signal:
     modes = hit.detail.of(_MEMBRANE.size, least=4)
     frequency = pitch * _MEMBRANE[:modes] * (1 + 0.006 * hit.nature().standard_normal(_MEMBRANE.size)[:modes])
     tau = (0.16 + 0.16 * character.size) / _MEMBRANE[:modes] ** 0.9
-    place = random.uniform(0.25, 0.75)
-    amplitude = np.abs(np.cos(np.pi * place * np.arange(modes) * 0.7)) * _MEMBRANE[:modes] ** (-0.9 + 0.8 * force)
+    # Away from the middle the higher modes answer, each to its own side; and the hand's own damping is never the same.
+    place = random.uniform(0.15, 0.85)
+    amplitude = np.cos(np.pi * place * np.arange(modes) * 0.7) * _MEMBRANE[:modes] ** (-0.9 + 0.8 * force)
+    amplitude = amplitude * np.exp(0.3 * random.standard_normal(_MEMBRANE.size)[:modes])
     tone = ring(frequency, tau, amplitude, samples(min(1.8, 7 * tau[0])))
     # The tension of a deep blow raises the pitch for an instant (Fletcher and Rossing 1998, chapter 18).
     length = tone.size
-    glide = pitch * (1 + 0.12 * force * np.exp(-seconds(length) / 0.03))
+    glide = pitch * random.uniform(0.985, 1.015) * (1 + 0.12 * force * np.exp(-seconds(length) / 0.03))
     deep = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, tau[0])
     slap = bandpass(burst(length, random, 0.006), 500.0, 2500.0 + 5000.0 * character.brightness, order=1)
-    out = 0.5 * tone + 0.6 * deep + (0.25 + 0.5 * character.brightness) * force * slap
+    out = 0.6 * tone + random.uniform(0.35, 0.6) * deep + (0.25 + 0.5 * character.brightness) * force * slap
     rise = samples(0.0008)
     out[:rise] *= np.linspace(0, 1, rise)
     return force * fade(out, end=0.05)
@@ -82,41 +85,47 @@ def _cymbal(hit: Hit) -> Signal:
 
 
 def ball(hit: Hit) -> Signal:
-    """A hollow rubber ball: the shell's thump, the air inside that sings for a moment, and the floor."""
+    """A hollow rubber ball: the shell's slap, the air inside that sings for a moment, and the floor.
+
+    The air in a sphere of radius a rings at c z / (2 pi a), z the zeros of the spherical Bessel functions' derivatives;
+    a basketball's first at about 950 Hz (Russell, "Basketballs as spherical acoustic cavities", Am. J. Phys. 78, 2010).
+    """
     random = hit.random
     size = hit.character.size
     force = 0.25 + 0.75 * hit.force
     length = samples(0.45)
     time = seconds(length)
-    low = 130.0 * 3.2 ** (2 * (0.5 - size)) * random.uniform(0.97, 1.03)
-    thump = np.sin(2 * np.pi * np.cumsum(low * (1 + 0.25 * np.exp(-time / 0.008))) / RATE) * decay(
-        length, 0.028 + 0.03 * size
-    )
-    hollow = np.sin(2 * np.pi * min(5.3 * low, 9000.0) * time) * decay(length, 0.035)
-    out = thump + 0.10 * hollow
-    out += 0.45 * bandpass(burst(length, random, 0.003), 400.0, 3500.0 + 2500.0 * (1 - size), order=1)
+    radius = 0.12 * 3.4 ** (2 * (size - 0.5))
+    cavity = 343.0 * _SPHERE / (2 * np.pi * radius) * hit.nature().uniform(0.94, 1.06)
+    heard = cavity < 15_000
+    level = np.exp(0.3 * random.standard_normal(_SPHERE.size)) * random.choice([-1.0, 1.0], _SPHERE.size)
+    tau = 0.030 * (radius / 0.12) ** 0.5 / (_SPHERE / _SPHERE[0])
+    air = ring(cavity[heard], tau[heard], (level / _SPHERE**1.2)[heard], length)
+    low = 92.0 * 2.6 ** (2 * (0.5 - size)) * random.uniform(0.9, 1.1) * hit.nature().uniform(0.85, 1.18)
+    give = np.sin(2 * np.pi * np.cumsum(low * (1 + 0.5 * np.exp(-time / 0.007))) / RATE)
+    out = 0.6 * give * decay(length, 0.016 + 0.02 * size) + 0.22 * air
+    slap = bandpass(burst(length, random, 0.0045), 250.0, 1400.0 + 2600.0 * force * (1.3 - size), order=1)
+    out += (0.5 + 0.5 * force) * slap
     floor = body(MATERIALS[hit.character.surface or "wood"], 0.75, hit.detail, hit.nature(), most=24)
-    tone = strike(floor, floor.struck_at(*random.uniform(0.1, 0.45, 2)), contact(0.35, force, size), longest=0.4)
-    add(out, 0.35 * tone / np.sqrt(floor.frequency.size), 0)
-    rise = samples(0.001)
-    out[:rise] *= np.linspace(0, 1, rise)
-    return force * tilt(fade(out, end=0.05), hit.character.brightness)
+    add(out, 0.5 * blow(floor, random, force, 0.35, size, held=0.1), 0)
+    return force * tilt(fade(out, start=0.001, end=0.05), hit.character.brightness)
 
 
 def punch(hit: Hit) -> Signal:
     """Fist on body, as films have it: a slap over a heavy thump, a little cloth."""
     random = hit.random
     force = 0.35 + 0.65 * hit.force
+    heavy = hit.character.weight
     length = samples(0.4)
     time = seconds(length)
-    glide = (62.0 + 70.0 * np.exp(-time / 0.02)) * 1.4 ** (0.5 - hit.character.weight)
-    thump = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, 0.055)
-    smack = bandpass(burst(length, random, 0.007), 700.0, 4200.0, order=1) + 0.8 * bandpass(
-        burst(length, random, 0.018), 180.0, 900.0, order=1
-    )
+    glide = (64.0 + 90.0 * np.exp(-time / 0.014)) * 1.4 ** (0.5 - heavy) * random.uniform(0.85, 1.18)
+    thump = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, 0.026 + 0.020 * heavy)
+    chest = bandpass(burst(length, random, 0.028), 75.0, 240.0, order=1)
+    smack = bandpass(burst(length, random, 0.006), 800.0, 4500.0, order=1)
+    flesh = bandpass(burst(length, random, 0.016), 200.0, 1100.0, order=1)
     rub = highpass(burst(length, random, 0.05), 2500.0, order=1) * (1 - decay(length, 0.02))
-    out = np.tanh(1.3 * (thump + force * smack + 0.05 * rub))
-    return force * tilt(fade(out, end=0.08), hit.character.brightness)
+    out = np.tanh(0.9 * thump + 1.3 * chest + force * (0.9 * smack + 1.2 * flesh) + 0.05 * rub)
+    return force * tilt(fade(out, start=0.0006, end=0.08), hit.character.brightness)
 
 
 def coin(hit: Hit) -> Signal:
@@ -126,8 +135,7 @@ def coin(hit: Hit) -> Signal:
     out = np.zeros(samples(1.9))
     at, gap, level = 0.0, random.uniform(0.16, 0.24), 1.0
     for _ in range(12):
-        blow = strike(disc, disc.struck_at(*random.uniform(0.05, 0.45, 2)), contact(0.95, 0.6, 0.05), longest=0.8)
-        add(out, level * blow / np.sqrt(disc.frequency.size), samples(at) if at else 0)
+        add(out, level * blow(disc, random, 0.6, 0.95, 0.05, held=0.25), round(at * RATE))
         at += gap
         gap *= random.uniform(0.58, 0.7)
         level *= random.uniform(0.55, 0.7)
@@ -142,8 +150,7 @@ def glass_break(hit: Hit) -> Signal:
     length = samples(1.3 + 0.7 * size)
     out = np.zeros(length)
     pane = body(MATERIALS["glass"], 0.45 + 0.3 * size, hit.detail, hit.nature())
-    blow = strike(pane, pane.struck_at(*random.uniform(0.1, 0.4, 2)), contact(0.97, force, 0.3), longest=0.5)
-    add(out, force * blow / np.sqrt(pane.frequency.size), 0)
+    add(out, force * blow(pane, random, force, 0.97, 0.3, held=0.08), 0)
     crack = bandpass(burst(samples(0.12), random, 0.014), 1800.0, 15_000.0, order=1)
     add(out, 0.9 * force * crack, 0)
     time = seconds(length)
@@ -181,7 +188,7 @@ def fall(hit: Hit) -> Signal:
         thump = np.sin(2 * np.pi * np.cumsum(pitch) / RATE) * decay(length, 0.045 + 0.03 * heavy)
         flesh = bandpass(burst(length, random, 0.016), 120.0, 900.0 + 600.0 * force, order=1)
         add(out, level * (0.9 * thump + 1.1 * flesh) * np.clip(time / 0.003, 0.0, 1.0), at)
-        add(out, 0.9 * level * blow(floor, random, force, 0.28, 0.9, longest=0.4), at)
+        add(out, 0.9 * level * blow(floor, random, force, 0.28, 0.9, held=0.08), at)
         rub = bandpass(burst(length, random, 0.06), 1800.0, 6000.0, order=1) * (1.0 - decay(length, 0.015))
         add(out, 0.07 * level * rub, at)
     return tilt(fade(np.tanh(1.1 * out), start=0.001, end=0.2), character.brightness)
@@ -200,8 +207,7 @@ def wood_crack(hit: Hit) -> Signal:
     for at, level in zip(cracks, levels, strict=True):
         start = round(at * RATE)
         if level > 0.02:
-            snap = blow(branch, random, force, 0.84, 0.15, longest=0.12)
-            add(out, 0.6 * force * level * snap * decay(snap.size, 0.012), start)
+            add(out, 0.6 * force * level * blow(branch, random, force, 0.84, 0.15, held=0.012), start)
             sharp = bandpass(burst(samples(0.03), random, 0.0016 + 0.003 * level), 900.0, 6000.0, order=1)
             add(out, 0.8 * force * level * sharp, start)
     return tilt(fade(out, start=0.0004, end=0.2), character.brightness)

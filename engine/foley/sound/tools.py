@@ -12,7 +12,7 @@ import numpy as np
 from scipy import signal as dsp
 
 from engine.foley.sound.brief import RATE, Bed, Hit, Signal
-from engine.foley.sound.filters import HIGHEST, add, bandpass, decay, fade, samples, stretch, tilt
+from engine.foley.sound.filters import HIGHEST, add, bandpass, fade, samples, stretch, tilt
 from engine.foley.sound.modal import MATERIALS, blow, body, ring
 from engine.foley.sound.noise import burst, paint, wander
 
@@ -27,9 +27,8 @@ def hammer(hit: Hit) -> Signal:
     head = body(MATERIALS["metal"], 0.22 - 0.12 * (0.5 - character.weight), hit.detail, hit.nature(), most=16)
     length = samples(0.6)
     out = np.zeros(length)
-    add(out, 1.1 * force * blow(board, random, force, 0.74, 0.7, longest=0.5), 0)
-    steel = blow(head, random, force, 0.93, 0.4, longest=0.4)
-    add(out, 1.1 * force * steel * decay(steel.size, 0.035), 0)
+    add(out, 1.1 * force * blow(board, random, force, 0.74, 0.7, held=0.1), 0)
+    add(out, 1.1 * force * blow(head, random, force, 0.93, 0.4, held=0.035), 0)
     sunk = (hit.turn % _BLOWS + random.uniform(0.0, 0.6)) / _BLOWS
     first = 1150.0 / (1.0 - 0.45 * sunk) ** 2 * 1.5 ** (0.5 - character.size)
     nail = first * np.array([1.0, 2.93, 5.4, 8.4])
@@ -59,7 +58,7 @@ def saw(bed: Bed) -> Signal:
     hump = np.exp(-0.5 * (np.log2(centres / peak) / 1.15) ** 2)
     levels = (speed * press)[:, None] * hump
     board = body(material, 0.45 + 0.3 * character.size, bed.detail, random)
-    response = blow(board, random, 0.5, 0.75, longest=0.25)
+    response = blow(board, random, 0.5, 0.75, held=0.05)
     response /= max(float(np.sqrt(np.sum(response**2))), 1e-9)
     sides = []
     for _ in range(2):
@@ -125,9 +124,7 @@ def scissors(hit: Hit) -> Signal:
     hiss = paint(levels, centres, length, random) * (0.7 + 0.3 * wander(length, 60.0, RATE, random))
     add(out, 0.4 * fade(hiss, start=0.004, end=0.006), 0)
     blade = body(MATERIALS["metal"], 0.12 + 0.2 * character.size, hit.detail, hit.nature(), most=18)
-    shut = blow(blade, random, 0.6, 0.95, 0.1, longest=0.25)
-    shut = shut * decay(shut.size, 0.03)
-    add(out, 0.9 * shut, length)
+    add(out, 0.9 * blow(blade, random, 0.6, 0.95, 0.1, held=0.03), length)
     snip = bandpass(burst(samples(0.02), random, 0.002), 2500.0, 11_000.0, order=1)
     add(out, 0.35 * snip, length)
     return (0.3 + 0.7 * hit.force) * tilt(fade(out, start=0.002, end=0.05), character.brightness)
@@ -145,10 +142,10 @@ def ratchet(hit: Hit) -> Signal:
     out = np.zeros(samples(count * gap * 1.15 + 0.2))
     at = 0.0
     for number in range(count):
-        tick = blow(pawl, random, 0.6, 0.93, 0.1, longest=0.06)
-        case = blow(frame, random, 0.5, 0.80, 0.2, longest=0.06)
+        tick = blow(pawl, random, 0.6, 0.93, 0.1, held=0.008)
+        case = blow(frame, random, 0.5, 0.80, 0.2, held=0.012)
         level = random.uniform(0.75, 1.0)
-        add(out, level * tick * decay(tick.size, 0.008), round(at * RATE))
-        add(out, 0.35 * level * case * decay(case.size, 0.012), round(at * RATE))
+        add(out, level * tick, round(at * RATE))
+        add(out, 0.35 * level * case, round(at * RATE))
         at += gap * (1.0 + 0.12 * np.sin(np.pi * number / count)) * random.uniform(0.96, 1.04)
     return (0.3 + 0.7 * hit.force) * tilt(fade(out, end=0.05), character.brightness)

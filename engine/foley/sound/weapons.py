@@ -83,7 +83,7 @@ def arrow(hit: Hit) -> Signal:
     hiss = paint(levels, centres, whole, random) * (1.0 + 0.4 * wander(whole, 55.0, RATE, random))
     add(out, 0.25 * force * fade(hiss, start=0.02, end=0.02), samples(0.02))
     target = body(MATERIALS[character.surface or character.material or "wood"], 0.5, hit.detail, hit.nature())
-    add(out, 1.5 * force * blow(target, random, force, 0.66, 0.25, longest=0.35), whole)
+    add(out, 1.5 * force * blow(target, random, force, 0.66, 0.25, held=0.07), whole)
     point = bandpass(burst(samples(0.05), random, 0.004), 700.0, 6000.0, order=1)
     add(out, 0.8 * force * point, whole)
     quiver = seconds(samples(0.6))

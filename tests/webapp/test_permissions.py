@@ -1,0 +1,302 @@
+"""Who may what. The test is the table: who × every address and action, and what they are answered.
+
+An address that is not in it fails, and so does a method it does not name that is not refused with 405.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from jobs.models import Clip, Generation, Status
+from tests.webapp.conftest import PASSWORD, member
+from webapp.accounts import invitations
+from webapp.accounts.models import Membership, Role, Team, User
+from webapp.accounts.teams import add_team
+
+pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
+
+WHO = ("owner", "admin", "member", "viewer", "stranger", "signed-out")
+
+# `yes` is any answer that is not a refusal; `sign-in` leads there. `?` marks an address that carries `?team=` of the
+# team; those without it name one of its things, or nobody's. `+word` is one of VARIANTS.
+TABLE = """
+                                    owner    admin    member   viewer   stranger signed-out
+GET   studio?                       yes      yes      yes      yes      404      sign-in
+GET   studio+from                   yes      yes      yes      yes      404      sign-in
+POST  studio?                       yes      yes      yes      403      404      sign-in
+POST  studio?+choose                yes      yes      yes      403      404      sign-in
+POST  clip-upload?                  yes      yes      yes      403      404      sign-in
+POST  clip-sample?                  yes      yes      yes      403      404      sign-in
+GET   clip-facts                    yes      yes      yes      yes      404      sign-in
+GET   clip-file                     yes      yes      yes      yes      404      sign-in
+GET   clip-file+poster              yes      yes      yes      yes      404      sign-in
+GET   generation                    yes      yes      yes      yes      404      sign-in
+GET   generation-live               yes      yes      yes      yes      404      sign-in
+POST  generation-take               yes      yes      yes      403      404      sign-in
+POST  generation-cancel             yes      yes      yes      403      404      sign-in
+GET   generation-file               yes      yes      yes      yes      404      sign-in
+GET   generation-file+audio         yes      yes      yes      yes      404      sign-in
+GET   history?                      yes      yes      yes      yes      404      sign-in
+GET   history-live?                 yes      yes      yes      yes      404      sign-in
+
+GET   team?                         yes      yes      yes      yes      404      sign-in
+POST  team-rename?                  yes      yes      403      403      404      sign-in
+GET   team-leave?                   yes      yes      yes      yes      404      sign-in
+POST  team-leave?                   yes      yes      yes      yes      404      sign-in
+POST  team-invite?                  yes      yes      403      403      404      sign-in
+POST  invitation-revoke             yes      yes      403      403      404      sign-in
+POST  member-role                   yes      yes      403      403      404      sign-in
+GET   member-remove                 yes      yes      403      403      404      sign-in
+POST  member-remove                 yes      yes      403      403      404      sign-in
+GET   team-hand-over                yes      403      403      403      404      sign-in
+POST  team-hand-over                yes      403      403      403      404      sign-in
+GET   team-backends?                yes      yes      yes      403      404      sign-in
+POST  team-backends?                yes      yes      403      403      404      sign-in
+POST  team-backend-key?             yes      yes      403      403      404      sign-in
+POST  team-backend-key-remove?      yes      yes      403      403      404      sign-in
+POST  team-switch                   yes      yes      yes      yes      404      sign-in
+
+GET   team-new                      yes      yes      yes      yes      yes      sign-in
+POST  team-new                      yes      yes      yes      yes      yes      sign-in
+GET   invitation                    yes      yes      yes      yes      yes      yes
+POST  invitation                    yes      yes      yes      yes      yes      yes
+GET   set-up                        yes      yes      yes      yes      yes      sign-in
+POST  set-up                        yes      yes      yes      yes      yes      sign-in
+GET   healthz                       yes      yes      yes      yes      yes      yes
+
+GET   account_login                 yes      yes      yes      yes      yes      yes
+GET   account_logout                yes      yes      yes      yes      yes      sign-in
+GET   account_signup                yes      yes      yes      yes      yes      yes
+GET   account_inactive              yes      yes      yes      yes      yes      yes
+GET   account_reset_password        yes      yes      yes      yes      yes      yes
+GET   account_reset_password_done   yes      yes      yes      yes      yes      yes
+GET   account_reset_password_from_key        yes  yes  yes   yes      yes      yes
+GET   account_reset_password_from_key_done   yes  yes  yes   yes      yes      yes
+GET   account_confirm_email         yes      yes      yes      yes      yes      yes
+GET   account_email_verification_sent        yes  yes  yes   yes      yes      yes
+GET   account_confirm_login_code    yes      yes      yes      yes      yes      sign-in
+GET   account_reauthenticate        yes      yes      yes      yes      yes      sign-in
+GET   account_email                 yes      yes      yes      yes      yes      sign-in
+GET   account_change_password       yes      yes      yes      yes      yes      sign-in
+GET   account_set_password          yes      yes      yes      yes      yes      sign-in
+GET   admin:index                   403      403      403      403      403      sign-in
+"""
+
+# What a row sends: fields, or another place in the address.
+SENT: dict[str, dict[str, str]] = {
+    "POST studio?": {"mode": "text", "prompt": "Rain", "duration": "4", "quality_steps": "9", "prompt_strength": "4"},
+    "POST studio?+choose": {"choose": "none"},
+    "POST generation-take": {"seed": "new"},
+    "POST team-rename?": {"name": "Late Shift"},
+    "POST team-invite?": {"role": "member"},
+    "POST member-role": {"role": "viewer"},
+    "POST team-backends?": {"default_backend": "engine"},
+    "POST team-backend-key?": {"FAL_KEY": "a-key"},
+    "POST team-new": {"name": "Mine"},
+}
+VARIANTS: dict[str, Callable[[World], dict[str, str]]] = {
+    "from": lambda world: {"from": world.generation.public_id},
+}
+# allauth's pages and Django's administration answer what else is sent to them in ways of their own.
+NOT_OURS = ("account_", "admin:")
+
+
+@dataclass
+class World:
+    """A team with one of everything, and everybody who may ask."""
+
+    team: Team
+    clip: Clip
+    generation: Generation
+    places: dict[str, object]
+    clients: dict[str, Client]
+
+
+@pytest.fixture
+def world(team: Team, settings: Any) -> World:
+    settings.MEDIA_TIMEOUT_SECONDS = 0  # who may make a sample is known before one is made
+    facts = {"size_bytes": 3, "plays_in_browsers": True, "has_audio": False, "width": 64, "height": 36, "fps": 25.0}
+    clip = Clip(team=team, name="ball.mp4", sha256="0" * 64, duration=2.0, facts=facts)
+    clip.file.save("original.mp4", ContentFile(b"mp4"), save=False)
+    clip.poster.save("poster.jpg", ContentFile(b"jpg"), save=False)
+    clip.save()
+    generation = Generation(
+        team=team, clip=clip, prompt="A ball", effective_duration=2.0, seed=7, status=Status.SUCCEEDED, peaks=[(-1, 1)]
+    )
+    generation.video.save("video.mp4", ContentFile(b"mp4"), save=False)
+    generation.audio.save("audio.wav", ContentFile(b"wav"), save=False)
+    generation.save()
+    clients = {role: member(team, role, Role(role)) for role in WHO[:4]}
+    clients["stranger"] = member(Team.objects.create(name="Elsewhere"), "stranger", Role.OWNER)
+    other = Membership.objects.create(team=team, user=User.objects.create_user("other@example.org", PASSWORD))
+    invitation, token = invitations.invite(team, Role.MEMBER, other.user)
+    places = {
+        "clip_id": clip.public_id, "generation_id": generation.public_id, "kind": "original", "backend": "fal",
+        "team_id": team.public_id, "membership_id": other.pk, "invitation_id": invitation.pk, "token": token,
+        "uidb36": "1", "key": "x",
+    }  # fmt: skip
+    return World(team, clip, generation, places, clients | {"signed-out": Client()})
+
+
+@dataclass(frozen=True)
+class Row:
+    text: str
+    outcomes: tuple[str, ...]
+
+    @property
+    def method(self) -> str:
+        return self.text.split()[0].lower()
+
+    @property
+    def name(self) -> str:
+        return self.text.split()[1].partition("+")[0].rstrip("?")
+
+    @property
+    def variant(self) -> str:
+        return self.text.partition("+")[2]
+
+    @property
+    def names_team(self) -> bool:
+        return "?" in self.text
+
+    def address(self, world: World) -> str:
+        needed = pattern(self.name).pattern.regex.groupindex
+        places = world.places
+        if "kind" in needed:
+            places = places | {"kind": self.variant or ("original" if "clip_id" in needed else "video")}
+        address = reverse(self.name, kwargs={place: places[place] for place in needed})
+        query = VARIANTS[self.variant](world) if self.variant in VARIANTS else {}
+        query |= {"team": world.team.public_id} if self.names_team else {}
+        return address + "?" + "&".join(f"{name}={value}" for name, value in query.items())
+
+
+def rows() -> Iterator[Row]:
+    for line in TABLE.splitlines():
+        words = line.split()
+        if words and words[0] in ("GET", "POST"):
+            yield Row(" ".join(words[:2]), tuple(words[2:]))
+
+
+ROWS = list(rows())
+
+
+def patterns() -> dict[str, URLPattern]:
+    """Every named address by its name, those of the libraries too."""
+
+    def walk(entries: list[URLPattern | URLResolver], space: str) -> Iterator[tuple[str, URLPattern]]:
+        for entry in entries:
+            if isinstance(entry, URLResolver):
+                yield from walk(entry.url_patterns, f"{space}{entry.namespace}:" if entry.namespace else space)
+            else:
+                assert entry.name or space == "admin:", f"{entry} has no name"
+                yield f"{space}{entry.name}", entry
+
+    return dict(walk(get_resolver().url_patterns, ""))
+
+
+def pattern(name: str) -> URLPattern:
+    return patterns()[name]
+
+
+def answer(world: World, who: str, method: str, address: str, data: dict[str, str]) -> str:
+    """What `who` is answered, in the words of the table; whatever it changed is taken back."""
+    with transaction.atomic():
+        # The administration's own door leads on to ours, or says no.
+        follow = address.startswith(reverse("admin:index"))
+        response = getattr(world.clients[who], method)(address, data if method == "post" else {}, follow=follow)
+        b"".join(response)
+        transaction.set_rollback(True)
+    led = response.headers.get("Location", "") or response.request["PATH_INFO"]
+    door = reverse("account_login")
+    if led.partition("?")[0] == door != address.partition("?")[0] and who == "signed-out":
+        return "sign-in"
+    if response.status_code in (403, 404, 405) or response.status_code >= 500:
+        return str(response.status_code) if response.status_code != 503 else "yes"
+    return "yes"
+
+
+def test_the_table_names_every_address() -> None:
+    told = {row.name for row in ROWS}
+    # Of the administration one row stands for all: everything in it is behind the same door.
+    there = {name for name in patterns() if not name.startswith("admin:")} | {"admin:index"}
+    assert told == there
+    assert all(len(row.outcomes) == len(WHO) for row in ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.text)
+def test_each_is_answered_as_the_table_says(world: World, row: Row) -> None:
+    address, sent = row.address(world), SENT.get(row.text, {})
+    told = {who: answer(world, who, row.method, address, sent) for who in WHO}
+    assert told == dict(zip(WHO, row.outcomes, strict=True))
+
+
+def test_other_methods_are_refused(world: World) -> None:
+    for row in ROWS:
+        if row.name.startswith(NOT_OURS):
+            continue
+        methods = {other.method for other in ROWS if other.name == row.name}
+        for method in {"get", "post", "put", "delete"} - methods:
+            assert answer(world, "owner", method, row.address(world), {}) == "405", f"{method} {row.name}"
+
+
+def test_the_whole_administration_is_behind_one_door(world: World) -> None:
+    places = {"app_label": "jobs", "object_id": "1", "content_type_id": "1", "id": "1"}
+    for name, entry in patterns().items():
+        if not name.startswith("admin:") or name in ("admin:login", "admin:None"):
+            continue
+        address = reverse(name, kwargs={place: places[place] for place in entry.pattern.regex.groupindex})
+        assert answer(world, "signed-out", "get", address, {}) == "sign-in", name
+        assert answer(world, "owner", "get", address, {}) == "403", name
+
+
+def test_what_one_may_see_but_not_do_is_said_in_a_sentence(world: World) -> None:
+    viewer = world.clients["viewer"]
+    page = viewer.post(reverse("studio")).content.decode()
+    assert "ask an admin to let you create" in page
+    page = viewer.post(reverse("team-rename"), {"name": "Mine"}).content.decode()
+    assert "An owner or admin of your team decides this" in page
+    page = world.clients["admin"].get(reverse("team-hand-over", args=[world.places["membership_id"]])).content.decode()
+    assert "Only an owner of the team decides who owns it" in page
+
+
+def test_things_of_another_team_and_things_that_never_were_answer_the_same(world: World) -> None:
+    """Word for word, but for the address that was asked for: whether something exists elsewhere can't be found out."""
+    never: dict[str, object] = {
+        "clip_id": "asset_never", "generation_id": "gen_never", "team_id": "team_never", "membership_id": 10**9,
+        "invitation_id": 10**9,
+    }  # fmt: skip
+    for row in ROWS:
+        if row.outcomes[WHO.index("stranger")] != "404" or row.names_team or row.variant:
+            continue
+        there = row.address(world)
+        nowhere = row.address(World(world.team, world.clip, world.generation, world.places | never, {}))
+        bodies = [
+            normal(getattr(world.clients["stranger"], row.method)(address, SENT.get(row.text, {})).content.decode())
+            for address in (there, nowhere)
+        ]
+        assert bodies[0].replace(there, nowhere) == bodies[1], row.text
+
+
+def normal(page: str) -> str:
+    start = page.find('csrfmiddlewaretoken" value="')
+    return page if start < 0 else normal(page[:start] + page[start + 28 + 64 :])
+
+
+def test_the_role_counts_that_one_has_in_the_team_of_the_thing(world: World) -> None:
+    """Whoever owns one team and only looks at another looks at that one's things, and does no more."""
+    viewer = User.objects.get(email="viewer@example.org")
+    own = add_team(viewer, "Own")
+    client = world.clients["viewer"]
+    client.post(reverse("team-switch", args=[own.team.public_id]))
+    assert client.post(reverse("team-rename"), {"name": "Renamed"}).status_code == 302
+    for address in (f"/team/name/?team={world.team.public_id}", f"/g/{world.generation.public_id}/take/"):
+        assert client.post(address, {"name": "Mine", "seed": "new"}).status_code == 403
+    assert client.get(reverse("generation", args=[world.generation.public_id])).status_code == 200

@@ -1,0 +1,53 @@
+"""Who may what: one table, from what is done in a team to the roles that may do it.
+
+Views ask it with `webapp.accounts.access`, templates with `{% if request.membership|may:"create" %}`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from webapp.accounts.models import Membership, Role
+
+
+class Action(StrEnum):
+    """What can be done in a team."""
+
+    LOOK = "look"  # see and hear what the team has, and who is in it
+    CREATE = "create"  # upload clips, ask for sound, cancel it
+    MANAGE_BACKENDS = "manage_backends"  # the team's default backend and its keys
+    RENAME_TEAM = "rename_team"
+    INVITE = "invite"  # see, make and revoke invitations
+    MANAGE_MEMBERS = "manage_members"  # change roles and remove people, owners apart
+    MANAGE_OWNERS = "manage_owners"  # make somebody an owner, or change what an owner is; hand the team over
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The roles that may, and what everybody else in the team is told."""
+
+    roles: frozenset[Role]
+    refusal: str
+
+
+EVERYBODY = frozenset(Role)
+CREATORS = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER})
+MANAGERS = frozenset({Role.OWNER, Role.ADMIN})
+OWNERS = frozenset({Role.OWNER})
+
+MANAGERS_DECIDE = "An owner or admin of your team decides this; ask one of them."
+
+RULES: dict[Action, Rule] = {
+    Action.LOOK: Rule(EVERYBODY, ""),
+    Action.CREATE: Rule(CREATORS, "You can look and listen in this team; ask an admin to let you create."),
+    Action.MANAGE_BACKENDS: Rule(MANAGERS, MANAGERS_DECIDE),
+    Action.RENAME_TEAM: Rule(MANAGERS, MANAGERS_DECIDE),
+    Action.INVITE: Rule(MANAGERS, MANAGERS_DECIDE),
+    Action.MANAGE_MEMBERS: Rule(MANAGERS, MANAGERS_DECIDE),
+    Action.MANAGE_OWNERS: Rule(OWNERS, "Only an owner of the team decides who owns it; ask one of them."),
+}
+
+
+def may(membership: Membership, action: Action) -> bool:
+    return membership.role in RULES[action].roles
