@@ -9,9 +9,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 run: $(VENV)/run.stamp
 	@exec $(BIN)/python manage.py up
 
-# As many tests at once as there are processors; ARGS="-n 0 …" is one after the other.
+# As many files of tests at once as there are processors; ARGS="-n 0 …" is one test after the other.
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
