@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, median_filter
 
 from engine.foley.bodies import Body, Kink
-from engine.foley.motion import CELL, HELD, Glimpse
-from engine.foley.scene import CURVE_RATE
+from engine.foley.evidence import Times, standing_out, strong, weakest
+from engine.foley.motion import CELL, HELD, Field, Glimpse
 from engine.model import Event
-
-SPREAD = 0.04
-"""Seconds (standard deviation) over which the parts of one stop are taken together, whatever the frame rate."""
 
 APART = 0.12
 """Seconds between two contacts, at least."""
@@ -29,9 +25,20 @@ ROAMING = 0.25
 FAR = 1.5
 """The same for one that may strike nothing at all: something that swings."""
 
-SHARE = 0.35
-"""Of the clip's own strong contacts: a weaker stop is no contact."""
+SHARE = 0.5
+"""Of the clip's own strong stops: a weaker one is no contact."""
 
+NEARBY = 0.3
+"""Of the picture's width and height (standard deviation): how far apart blows at one thing are seen."""
+
+ALONE = 0.2
+"""How much a stop counts that is like no other, beside the one that is most like the others."""
+
+LATE = 0.012
+"""Seconds by which a blow is heard after it is seen: sound takes that long for the four metres to a camera."""
+
+PART = 0.2
+"""Of the largest share of a stop: a smaller one does not belong to it."""
 
 FAINT = 0.12
 """The same for bodies, whose paths are known better."""
@@ -39,10 +46,11 @@ FAINT = 0.12
 
 @dataclass(frozen=True)
 class _Sign:
-    """Something that may be a contact, and how far its evidence stands out."""
+    """Something that may be a contact, how far its evidence stands out, and the direction (x, y) in which it struck."""
 
     evidence: float
     event: Event
+    way: tuple[float, float] = (0.0, 0.0)
 
 
 def contacts(glimpses: Sequence[Glimpse], things: Sequence[Body], duration: float) -> list[Event]:
@@ -50,33 +58,55 @@ def contacts(glimpses: Sequence[Glimpse], things: Sequence[Body], duration: floa
 
     Where a body says what happened, by the kinks in its path, the flow around it is not asked.
     """
-    kinks = [_Sign(kink.evidence, _kinked(kink, thing)) for thing in things for kink in thing.kinks()]
+    kinks = [
+        _Sign(kink.evidence, _kinked(kink, thing))
+        for thing in things
+        for kink in thing.kinks()
+        if kink.evidence >= FAINTEST
+    ]
     stops = _stops([_without(glimpse, things) for glimpse in glimpses], duration)
     chosen: list[Event] = []
-    for sign in sorted([*_outstanding(kinks, FAINT), *_outstanding(stops, SHARE)], key=lambda each: -each.evidence):
+    for sign in sorted(
+        [*_outstanding(kinks, FAINT), *_outstanding(_again(stops), SHARE)], key=lambda each: -each.evidence
+    ):
         if all(abs(sign.event.time - other.time) >= APART for other in chosen):
             chosen.append(sign.event)
     return sorted(chosen, key=lambda event: event.time)
 
 
 def _outstanding(signs: Sequence[_Sign], share: float) -> list[_Sign]:
-    """The signs of at least `share` of the strong ones of their sort: kinks and stops don't measure alike.
+    """The signs that count among their sort: kinks and stops don't measure alike. Their strength beside the strong."""
+    evidence = np.array([sign.evidence for sign in signs])
+    least, strongly = weakest(evidence, share), strong(evidence)
+    return [
+        replace(sign, event=replace(sign.event, strength=float(np.clip(sign.evidence / strongly, 0.05, 1.0))))
+        for sign in signs
+        if sign.evidence >= least
+    ]
 
-    By the same measure an event's strength is told.
+
+def _again(signs: Sequence[_Sign]) -> list[_Sign]:
+    """The signs with their evidence weighed by how much of the others' speaks for the same thing.
+
+    What strikes mostly strikes again, in the same direction and the same part of the picture; it is lifted in another.
     """
     if not signs:
         return []
-    strong = float(np.percentile([sign.evidence for sign in signs], 90))
-    return [
-        replace(sign, event=replace(sign.event, strength=float(np.clip(sign.evidence / strong, 0.05, 1.0))))
-        for sign in signs
-        if sign.evidence >= max(FAINTEST, share * strong)
-    ]
+    evidence = np.array([sign.evidence for sign in signs])
+    places = np.array([(sign.event.x, sign.event.y) for sign in signs])
+    ways = np.array([sign.way for sign in signs])
+    times = np.array([sign.event.time for sign in signs])
+    apart = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
+    alike = np.exp(-0.5 * (apart / NEARBY) ** 2) * np.maximum(ways @ ways.T, 0) ** 2
+    alike[np.abs(times[:, None] - times) < APART] = 0
+    support = alike @ evidence
+    weights = ALONE + support / max(float(support.max()), 1e-12)
+    return [replace(sign, evidence=float(each)) for sign, each in zip(signs, evidence * weights, strict=True)]
 
 
 def speaking(glimpses: Sequence[Glimpse], found: Sequence[Body]) -> list[Body]:
     """The bodies that matter: whose contacts are a fair part of the strongest the flow shows, or which go far."""
-    most = max((float(glimpse.stops.max()) for glimpse in glimpses), default=0.0)
+    most = max((float(_lost(glimpse).max()) for glimpse in glimpses), default=0.0)
     return [
         thing
         for thing in roaming(found)
@@ -92,7 +122,9 @@ def roaming(found: Sequence[Body]) -> list[Body]:
 def _kinked(kink: Kink, thing: Body) -> Event:
     height, width = thing.picture
     size = min(1.0, np.pi * thing.radius**2 / (height * width))
-    return Event(time=kink.time, strength=1.0, x=kink.place[0] / width, y=kink.place[1] / height, size=float(size))
+    return Event(
+        time=kink.time + LATE, strength=1.0, x=kink.place[0] / width, y=kink.place[1] / height, size=float(size)
+    )
 
 
 def _without(glimpse: Glimpse, things: Sequence[Body]) -> Glimpse:
@@ -103,43 +135,56 @@ def _without(glimpse: Glimpse, things: Sequence[Body]) -> Glimpse:
         near = (thing.times >= glimpse.start - HELD) & (thing.times <= glimpse.end + HELD)
         for x, y in thing.places[near]:
             away = np.hypot((columns + 0.5) * CELL - x, (rows + 0.5) * CELL - y)
-            stops = np.where(away > thing.radius + 3 * CELL, stops, np.float32(0))
+            stops = np.where((away > thing.radius + 3 * CELL)[..., None], stops, np.float32(0))
     return replace(glimpse, stops=stops)
 
 
+def _lost(glimpse: Glimpse) -> Field:
+    """How much speed was lost, in cells of the picture."""
+    return np.asarray(cv2.magnitude(*cv2.split(glimpse.stops)), np.float32)
+
+
 def _stops(glimpses: Sequence[Glimpse], duration: float) -> list[_Sign]:
-    if len(glimpses) < 2:
-        return []
-    evidence = np.array([float(glimpse.stops.max()) for glimpse in glimpses])
+    lost = [_lost(glimpse) for glimpse in glimpses]
     times = np.array([glimpse.start for glimpse in glimpses])
-    points = round(duration * CURVE_RATE) + 1
-    curve = np.zeros(points)
-    np.add.at(curve, np.clip(np.round(times * CURVE_RATE).astype(int), 0, points - 1), evidence)
-    sigma = SPREAD * CURVE_RATE
-    curve = gaussian_filter1d(curve, sigma, mode="constant") * sigma * np.sqrt(2 * np.pi)
-    usual = median_filter(curve, min(2 * round(0.5 * CURVE_RATE) + 1, 2 * (points // 2) + 1), mode="reflect")
-    standing = curve - usual
-    peaks = [i for i in range(1, points - 1) if curve[i - 1] < curve[i] >= curve[i + 1] and standing[i] > 0]
-    return [_Sign(float(standing[peak]), _event(glimpses, times, peak / CURVE_RATE)) for peak in peaks]
+    evidence = np.array([float(cells.max()) for cells in lost])
+    return [
+        _sign(glimpses, lost, times, peak, standing)
+        for peak, standing in standing_out(times, evidence, duration)
+        if standing >= FAINTEST
+    ]
 
 
-def _event(glimpses: Sequence[Glimpse], times: NDArray[np.float64], about: float) -> Event:
-    """The event near `about`, its instant found between the frames.
+def _sign(glimpses: Sequence[Glimpse], lost: Sequence[Field], times: Times, about: float, standing: float) -> _Sign:
+    """The stop near `about`, its instant found between the frames.
 
     A body that is struck between two frames shows its change of speed in two shares, before and after, in proportion
-    to how near each frame is: their centre of gravity is the instant.
+    to how near each frame is: their centre of gravity is the instant. What is stopped more softly, over several
+    frames, sounds at the end: of its shares the largest counts and those after it.
     """
     near = int(np.argmin(np.abs(times - about)))
-    near = max(range(max(0, near - 1), min(len(glimpses), near + 2)), key=lambda i: float(glimpses[i].stops.max()))
-    cells = glimpses[near].stops
+    near = max(range(max(0, near - 1), min(len(lost), near + 2)), key=lambda i: float(lost[i].max()))
+    cells = lost[near]
     row, column = np.unravel_index(int(np.argmax(cells)), cells.shape)
-    around = range(max(0, near - 1), min(len(glimpses), near + 2))
-    shares = np.array([float(glimpses[i].stops[row, column]) for i in around])
-    shares = np.maximum(shares - shares.min(), 0) + 1e-12
-    return Event(
-        time=float((shares @ times[list(around)]) / shares.sum()),
+    around = slice(max(0, row - 1), row + 2), slice(max(0, column - 1), column + 2)
+    largest = float(cells[row, column])
+    first = last = near
+    while (
+        last + 1 < len(lost)
+        and times[last + 1] - times[near] < APART
+        and float(lost[last + 1][around].max()) >= PART * largest
+    ):
+        last += 1
+    if last == near:
+        first = max(0, near - 1)
+    span = slice(first, last + 1)
+    shares = np.array([float(each[around].max()) for each in lost[span]])
+    x, y = glimpses[near].stops[row, column] / max(float(cells[row, column]), 1e-9)
+    event = Event(
+        time=float((shares @ times[span]) / max(float(shares.sum()), 1e-12)) + LATE,
         strength=1.0,
         x=float((column + 0.5) / cells.shape[1]),
         y=float((row + 0.5) / cells.shape[0]),
         size=float(np.mean(cells > 0.3 * cells.max())),
     )
+    return _Sign(standing, event, (float(x), float(y)))

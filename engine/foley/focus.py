@@ -91,7 +91,8 @@ def only_liveliest(glimpses: Sequence[Glimpse], pointer: Pointer) -> list[Glimps
         speeds = glimpse.speeds * part
         total = float(speeds.sum())
         x = float(speeds.sum(axis=0) @ columns) / total if total > 0 else 0.5
-        kept.append(replace(glimpse, stops=glimpse.stops * part, speeds=speeds, speed=float(speeds.mean()), x=x))
+        stops = glimpse.stops * part[..., None]
+        kept.append(replace(glimpse, stops=stops, speeds=speeds, speed=float(speeds.mean()), x=x))
     return kept
 
 

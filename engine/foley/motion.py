@@ -31,9 +31,9 @@ class Glimpse:
     """What happened between two frames, `start` and `end` seconds.
 
     `speed` is the mean over the picture of how fast things move by themselves, `x` the place of that motion from 0
-    (left) to 1. `stops` is, in cells of the picture, the speed that was lost at the instant `start` (see `watch`);
-    `speeds` how fast each cell moves. `brightening` is the mean rise in grey levels (0..255) that motion does
-    not explain. `cut` says that the two frames belong to different shots.
+    (left) to 1. `stops` is, in cells of the picture, the velocity that was lost at the instant `start` (see `watch`),
+    of shape (rows, columns, 2); `speeds` how fast each cell moves. `brightening` is the mean rise in grey levels
+    (0..255) that motion does not explain. `cut` says that the two frames belong to different shots.
     """
 
     start: float
@@ -112,10 +112,11 @@ def _change(pair: tuple[Frame, Frame]) -> _Change:
 def _glimpse(before: _Change, after: _Change) -> Glimpse:
     start, end = after.start, after.frame.time
     if after.velocity is None:
-        still = _cells(np.zeros(after.frame.image.shape, np.float32))
-        return Glimpse(start, end, 0.0, 0.5, still, still, after.brightening, after.cut)
+        shape = after.frame.image.shape
+        speeds, stops = (_cells(np.zeros((*shape, *parts), np.float32)) for parts in ((), (2,)))
+        return Glimpse(start, end, 0.0, 0.5, stops, speeds, after.brightening, after.cut)
     speed = _length(*_parts(after.velocity))
-    stops = np.zeros_like(speed)
+    stops = np.zeros_like(after.velocity)
     if before.velocity is not None and before.drift is not None:
         stops = _stops(_follow(before.velocity, -before.drift), after.velocity)
     total, width = float(speed.sum()), speed.shape[1]
@@ -143,7 +144,8 @@ def _stops(before: Field, after: Field) -> Field:
     speed = _length(x, y) + np.float32(1e-9)
     along = (x * next_x + y * next_y) / speed
     lost = np.minimum(np.maximum(speed - along, 0), 2 * speed)
-    return np.asarray(lost * weight(y / speed), np.float32)
+    share = lost * weight(y / speed) / speed
+    return np.asarray(cv2.merge((x * share, y * share)), np.float32)
 
 
 def _parts(field: Field) -> tuple[Field, Field]:
@@ -192,6 +194,6 @@ def _likeness(one: Gray, other: Gray) -> float:
 
 def _cells(values: Field) -> Field:
     """Means over cells of the picture, softened over the neighbours."""
-    height, width = values.shape
+    height, width = values.shape[:2]
     size = (max(1, width // CELL), max(1, height // CELL))
     return np.asarray(cv2.GaussianBlur(cv2.resize(values, size, interpolation=cv2.INTER_AREA), (0, 0), 1), np.float32)

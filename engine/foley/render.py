@@ -42,7 +42,9 @@ def render(
     yield Progress(0.8, "Mixing")
     room = plan.room or _place(sheet)
     mixed = mix.mix(stems, room, detail, _loudness(sheet)) if stems else np.zeros((length, 2), dtype=np.float32)
-    events = tuple(event for event in scene.events if event.time < seconds)
+    moments = {part.layer.family.moment for part in sheet.parts if part.layer.role == "event"} or {"contact"}
+    seen_at = {event for moment in moments for event in scene.instants(moment) if event.time < seconds}
+    events = tuple(sorted(seen_at, key=lambda event: event.time))
     return Sound(mixed, events, report(plan, sheet))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,14 @@ from engine.model import Event
 
 Curve = NDArray[np.float64]
 
+Moment = Literal["contact", "start"]
+"""What of a movement a sound answers to: something stops or turns back at once, or begins to move at once."""
+
 CURVE_RATE = 100.0
 """Hz; the motion curves of a scene are sampled at this rate, whatever the clip's frame rate."""
+
+_SAME = 0.15
+"""Seconds between a flash and a start within which both are one shot."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +47,25 @@ class Scene:
     All times are seconds from the first frame. The curves have `round(duration * CURVE_RATE) + 1` points. `motion` is
     the motion energy 0..1 (1: as lively as the clip gets, 0: still), `liveliness` the absolute level of motion in the
     whole clip 0..1 (a still clip and a wild one differ), `pan` where the motion is, 0 (left) to 1 (right). `cadence` is
-    the rate of periodic motion in Hz, None where there is none. `events` are sorted by time.
+    the rate of periodic motion in Hz, None where there is none. `events` are the contacts and flashes, `starts` the
+    instants at which a movement begins at once; both are sorted by time.
     """
 
     duration: float
     events: tuple[Event, ...] = ()
+    starts: tuple[Event, ...] = ()
     motion: Curve = field(default_factory=lambda: np.zeros(1))
     pan: Curve = field(default_factory=lambda: np.full(1, 0.5))
     liveliness: float = 0.0
     cadence: float | None = None
+
+    def instants(self, moment: Moment) -> tuple[Event, ...]:
+        """What a sound of this moment answers to, by time; where no movement begins at once, contacts have to do."""
+        if moment == "contact" or not self.starts:
+            return self.events
+        flashes = [event for event in self.events if event.kind == "flash"]
+        starts = [start for start in self.starts if all(abs(start.time - flash.time) > _SAME for flash in flashes)]
+        return tuple(sorted([*starts, *flashes], key=lambda event: event.time))
 
 
 def blank(duration: float) -> Scene:

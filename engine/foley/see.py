@@ -13,6 +13,7 @@ from engine.foley.contacts import contacts, roaming, speaking
 from engine.foley.focus import only_bodies, only_liveliest, subject
 from engine.foley.motion import Glimpse, watch
 from engine.foley.scene import CURVE_RATE, Curve, Pointer, Scene
+from engine.foley.starts import starts
 from engine.frames import Frame, frames
 from engine.model import Event, Progress, part
 
@@ -73,6 +74,7 @@ def _scene(glimpses: Sequence[Glimpse], found: Sequence[Body], duration: float, 
     return Scene(
         duration=duration,
         events=tuple(events),
+        starts=tuple(starts(glimpses, duration)),
         motion=motion,
         pan=_curve(points, seen, [glimpse.x for glimpse in seen], 0.5),
         liveliness=mean / (mean + LIVELY),

@@ -22,9 +22,10 @@ from engine.model import Event
 _STRONGEST = 20.0  # the top of Prompt Strength
 _QUIETEST = -24.0  # dB; what the weakest event loses when the picture decides alone
 _CALMEST = -14.0  # dB; what a bed loses while the picture rests and decides alone
-_FLASHY = frozenset({"explosion", "gunshot", "thunder"})
+_FLASHY = frozenset({"explosion", "thunder"})
 _MOVING = 0.05  # of 1; below, a picture's motion is stillness
 _MOST_EVENTS = 2000
+_STEP = 0.22  # s; no one's steps follow each other faster, even in a sprint
 _WAY = 4.0  # usual gaps in time that a way across the whole picture weighs
 
 
@@ -72,7 +73,7 @@ def spot(plan: Plan, scene: Scene, prompt_strength: float, focus: bool, seen: bo
         layers, why = from_picture(plan, scene, focus, seen)
         notes.append(why)
     hits = [layer for layer in layers if layer.role == "event"]
-    shares = _shared(hits, scene.events) if hits else []
+    shares = _dealt(hits, scene)
     parts = []
     for layer in layers:
         if layer.role == "event":
@@ -105,6 +106,17 @@ def from_picture(plan: Plan, scene: Scene, focus: bool, seen: bool) -> tuple[tup
         return (), "Nothing that may sound is known, so there is silence."
     where = "the picture is still" if seen else "there is no picture"
     return (air,), f"The prompt names no sound that is known here and {where}, so only quiet air is heard."
+
+
+def _dealt(layers: list[Layer], scene: Scene) -> list[list[Event]]:
+    """The events of each layer: of the instants that its moment names, those that are not another's of that moment."""
+    shares: list[list[Event]] = [[] for _ in layers]
+    for moment in sorted({layer.family.moment for layer in layers}):
+        members = [index for index, layer in enumerate(layers) if layer.family.moment == moment]
+        dealt = _shared([layers[index] for index in members], scene.instants(moment))
+        for index, share in zip(members, dealt, strict=True):
+            shares[index] = share
+    return shares
 
 
 def _shared(layers: list[Layer], events: tuple[Event, ...]) -> list[list[Event]]:
@@ -220,6 +232,8 @@ def _cues(layer: Layer, events: list[Event], scene: Scene, own: float, seen: boo
         events = sorted(strongest, key=lambda event: event.time)
     asked = 0.28 + 0.62 * layer.character.intensity
     cues = []
+    if layer.family.pace == "steps":
+        events = _apart(events, _STEP)
     for event in events[:_MOST_EVENTS]:
         if event.time >= scene.duration:
             continue
@@ -227,6 +241,15 @@ def _cues(layer: Layer, events: list[Event], scene: Scene, own: float, seen: boo
         gain = _QUIETEST * (1.0 - own) * (1.0 - event.strength) if seen else 3.0 * (event.strength - 1.0)
         cues.append(Cue(max(event.time, 0.0), force, gain, event.x, event.size))
     return tuple(cues), note
+
+
+def _apart(events: list[Event], seconds: float) -> list[Event]:
+    """The events without those that follow or precede a stronger one too closely."""
+    kept: list[Event] = []
+    for event in sorted(events, key=lambda each: -each.strength):
+        if all(abs(event.time - other.time) >= seconds for other in kept):
+            kept.append(event)
+    return sorted(kept, key=lambda event: event.time)
 
 
 def _instead(layer: Layer, scene: Scene) -> tuple[list[Event], str]:

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from engine.foley.scene import Moment
 from engine.foley.sound.brief import Character, Role
 
 Kind = Literal[
@@ -43,6 +44,7 @@ class Family:
     surface: bool = False
     generic: bool = False
     pace: str = "steady"
+    moment: Moment = "contact"
     gain: float = 0.0
     place: str = ""
 
