@@ -346,10 +346,10 @@ def _lasting(layer: Layer, scene: Scene, own: float, seen: bool) -> tuple[Part, 
         return Part(layer, activity=activity, gain=np.ones(points), pan=pan), note
     drive = _smooth(motion, 0.12) * (0.35 + 0.65 * min(1.0, 1.5 * scene.liveliness) ** (1.0 - own))
     present = np.clip(_smooth(motion, 0.25) / 0.15, 0.0, 1.0)
-    engine = layer.family.name == "engine"
-    steady = np.ones(points) if engine else present
+    runs = layer.family.runs
+    steady = np.ones(points) if runs else present
     activity = own * steady * 0.7 + (1.0 - 0.7 * own) * drive
-    floor = 0.25 if engine else 0.0
+    floor = 0.25 if runs else 0.0
     gain = floor + (1.0 - floor) * np.clip(activity, 0.0, 1.0) ** 0.7
     return replace(Part(layer), activity=np.clip(activity, 0.0, 1.0), gain=gain, pan=_smooth(pan, 0.2)), note
 
@@ -358,7 +358,7 @@ def _gestures(layer: Layer, points: int) -> Curve:
     """Movement of its own for a motion family without a picture: strokes and swings, or a steady run."""
     time = np.arange(points) / CURVE_RATE
     random = _timing(layer)
-    if layer.family.name == "engine":
+    if layer.family.runs:
         wave = np.sin(2 * np.pi * time / 7.0 + float(random.uniform(0, 6)))
         return np.asarray(np.clip(0.25 + 0.35 * layer.character.speed + 0.08 * wave, 0.0, 1.0))
     length = 0.7 * 3.0 ** (0.5 - layer.character.speed)

@@ -43,6 +43,7 @@ class Family:
     material: str = ""
     surface: bool = False
     generic: bool = False
+    runs: bool = False
     pace: str = "steady"
     moment: Moment = "contact"
     gain: float = 0.0
@@ -217,8 +218,8 @@ def inflections(word: str) -> set[str]:
     last, before = word[-1], word[-2]
     if last == "y" and before not in _VOWELS:
         forms |= {word[:-1] + "ies", word[:-1] + "ied", word + "ing"}
-    elif last == "e":
-        forms |= {word + "s", word + "d", word[:-1] + "ing"}
+    elif last == "e":  # "tuning", but "seeing"
+        forms |= {word + "s", word + "d", (word if before == "e" else word[:-1]) + "ing"}
     else:
         forms |= {word + ("es" if word.endswith(("s", "sh", "ch", "x", "z")) else "s"), word + "ed", word + "ing"}
         if before in _VOWELS and word[-3] not in _VOWELS and last not in "wxy" + _VOWELS:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.foley.sound.brief import Bed, Signal
+from engine.foley.sound.brief import RATE, Bed, Signal
 from engine.foley.sound.filters import lowpass, stretch, tilt
 from engine.foley.sound.grains import arrivals, heavy_tailed, scatter
 from engine.foley.sound.noise import coloured, wander
@@ -29,6 +29,7 @@ class Roof:
 
 
 GROUND = Roof(1800.0, 9500.0, 0.00045, 0.10)
+HARD = Roof(900.0, 6500.0, 0.0012)
 ROOFS = {
     "metal": Roof(900.0, 6500.0, 0.0060),
     "glass": Roof(1800.0, 8000.0, 0.0016),
@@ -76,3 +77,48 @@ def _drops(bed: Bed, roof: Roof, bubbling: float, course: Signal) -> Signal:
         pitch = np.clip(0.6 * frequency[wet], 1100.0, 5000.0)
         out += 0.5 * bubbles(at[wet], pitch, amplitude[wet], rise[wet], bed.length)
     return out / max(float(np.sqrt(np.mean(out**2))), 1e-9)
+
+
+def hail(bed: Bed) -> Signal:
+    """Stones of ice: each strikes hard, rings what it meets, and hops twice or thrice; larger: fewer and deeper."""
+    character, random = bed.character, bed.random
+    ground = ROOFS.get(character.surface or character.material, HARD)
+    size = character.size
+    per_second = (16.0 + 110.0 * character.intensity**1.3) * 2.2 ** (0.5 - size)
+    most = max(6, int(per_second * bed.seconds))
+    points = bed.activity.size
+    rate = points / max(bed.seconds, 1e-3)
+    course = bed.activity * np.exp(0.35 * wander(points, 0.9, rate, random))
+    out = np.zeros((bed.length, 2))
+    low, high = ground.low * 1.8 ** (0.5 - size), ground.high * 1.5 ** (0.5 - size)
+    kept = bed.detail.of(most, least=6)
+    for side in range(2):
+        at = arrivals(most, course, bed.length, random)[:kept]
+        if at.size == 0:
+            continue
+        # A stone of diameter D strikes with the momentum of D^3 at the speed sqrt(D): few large ones among many small.
+        force = np.minimum(heavy_tailed(most, random, 0.8)[:kept], 7.0)
+        hop = random.uniform(0.035, 0.11, kept)
+        starts = np.concatenate([at, at + hop * RATE, at + 1.45 * hop * RATE])
+        levels = np.concatenate([force, 0.30 * force, 0.12 * force])
+        modes = 3
+        tone = np.exp(random.uniform(np.log(low), np.log(high), (kept, modes)))
+        tones = np.tile(tone, (3, 1))
+        taus = 1.6 * ground.tau * np.exp(0.4 * random.standard_normal((3 * kept, modes))) * (1800.0 / tones) ** 0.3
+        signs = random.choice([-1.0, 1.0], (3 * kept, modes))
+        inside = starts < bed.length
+        out[:, side] = scatter(
+            np.repeat(starts[inside], modes),
+            tones[inside].ravel(),
+            taus[inside].ravel(),
+            (levels[:, None] * signs)[inside].ravel(),
+            bed.length,
+        )
+        thud = scatter(
+            at, random.uniform(120.0, 320.0, kept) * 1.6 ** (0.5 - size), np.full(kept, 0.008), 0.5 * force, bed.length
+        )
+        out[:, side] += (0.3 + 0.7 * size) * thud
+    out /= max(float(np.std(out)), 1e-9)
+    far = [coloured({200: -14, 800: -5, 2500: 0, 6000: -2, 12_000: -10}, bed.length, random) for _ in range(2)]
+    veil = stretch(course, bed.length)[:, None] * np.stack(far, axis=1)
+    return tilt(out + (0.03 + 0.22 * character.intensity**2) * veil, character.brightness)

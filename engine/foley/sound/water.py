@@ -149,3 +149,85 @@ def splash(hit: Hit) -> Signal:
     out = 0.5 * slap + 0.35 * spray
     add(out, 0.30 * rising, samples(0.04 + 0.06 * size))
     return hit.force * tilt(fade(out, end=0.05), hit.character.brightness)
+
+
+def pour(bed: Bed) -> Signal:
+    """A jet into a vessel: bubbles under it, and the air column above, whose note climbs as the vessel fills.
+
+    The column is closed at the water: f = c / 4 (L + 0.6 r), odd multiples of it (Cabe and Pittenger, "Human
+    sensitivity to acoustic information from vessel filling", J. Exp. Psychol. HPP 26, 2000).
+    """
+    character, random = bed.character, bed.random
+    points = bed.activity.size
+    rate = points / max(bed.seconds, 1e-3)
+    flow = np.clip(bed.activity, 0.0, 1.0) * np.exp(0.12 * wander(points, 5.0, rate, random))
+    height = 0.16 * 3.5 ** (character.size - 0.5)  # metres, of a tall glass
+    seconds_to_fill = 7.0 * 3.0 ** (character.size - 0.5) * 2.0 ** (0.5 - character.intensity)
+    # A stretch longer than the vessel takes is another glass, and another.
+    filled = np.mod(np.cumsum(bed.activity) / rate / seconds_to_fill + random.uniform(0.0, 0.1), 1.0)
+    column = height * (1.0 - 0.86 * filled) + 0.6 * 0.2 * height
+    note = 343.0 / (4.0 * column)
+    low = 620.0 * 1.9 ** (0.5 - character.size)
+    sides = []
+    for _ in range(2):
+        crowd = _crowd(bed, 110.0 + 240.0 * character.intensity, low, 6000.0, flow, random)
+        sides.append(crowd / max(float(np.sqrt(np.mean(crowd**2))), 1e-9))
+    rush = coloured({200: -12, 600: -3, 1500: 0, 4000: -4, 9000: -12, 15_000: -24}, bed.length, random)
+    centres = np.geomspace(120.0, 14_000.0, 64)
+    levels = np.zeros((points, centres.size))
+    for odd, level in ((1, 1.0), (3, 0.6), (5, 0.35), (7, 0.2)):
+        levels += level / np.sqrt(1.0 + (9.0 * np.log2(centres / np.minimum(odd * note[:, None], HIGHEST))) ** 4)
+    singing = paint(levels * flow[:, None], centres, bed.length, random)
+    singing /= max(float(np.sqrt(np.mean(singing**2))), 1e-9)
+    loud = lively(flow, bed.length)[:, None]
+    out = 0.55 * np.stack(sides, axis=1) * loud + (0.18 * rush[:, None] * loud) + 0.75 * singing[:, None]
+    return tilt(out, character.brightness)
+
+
+def waterfall(bed: Bed) -> Signal:
+    """Water that falls far: a broad roar without a pitch, pounding below, a veil of spray above. Larger: deeper."""
+    character, random = bed.character, bed.random
+    points = bed.activity.size
+    rate = points / max(bed.seconds, 1e-3)
+    size = character.size
+    corner = 420.0 * 3.6 ** (0.5 - size)
+    centres = np.array([30.0, 60.0, 120.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 15_000.0])
+    # Level up to the corner, then falling by 3 to 4 dB an octave; the spray keeps the highest bands up.
+    shape = np.minimum(1.0, (centres / (0.18 * corner)) ** 1.2) / np.sqrt(1.0 + (centres / corner) ** 1.15)
+    spray = np.array([0, 0, 0, 0, 0, 0.02, 0.06, 0.12, 0.13, 0.08]) * (0.5 + 1.2 * character.intensity)
+    sides = []
+    shared = wander(points, 0.8, rate, random)
+    for _ in range(2):
+        pound = np.exp(0.10 * shared + 0.22 * wander(points, 7.0, rate, random))[:, None]
+        sheets = np.exp(0.16 * wander(points, 2.5, rate, random))[:, None]
+        low = np.clip(1.0 - np.log10(centres / 60.0), 0.0, 1.0)
+        levels = bed.activity[:, None] * (shape * (low * pound + (1 - low)) + spray * sheets)
+        roar = paint(levels, centres, bed.length, random)
+        splashes = _crowd(bed, 60.0 + 120.0 * character.intensity, 380.0, 3500.0, bed.activity, random)
+        splashes /= max(float(np.sqrt(np.mean(splashes**2))), 1e-9)
+        level = float(np.sqrt(np.mean(roar**2)))
+        sides.append(roar + 0.22 * level * splashes * lively(bed.activity, bed.length))
+    return tilt(np.stack(sides, axis=1), character.brightness)
+
+
+def underwater(bed: Bed) -> Signal:
+    """Below the surface: everything high is gone, a dull rumble is left, and streams of bubbles that rise past."""
+    character, random = bed.character, bed.random
+    points = bed.activity.size
+    rate = points / max(bed.seconds, 1e-3)
+    centres = np.array([25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 4000.0])
+    shape = np.array([0.55, 0.9, 1.0, 0.7, 0.32, 0.10, 0.02, 0.001])
+    low = 190.0 * 2.2 ** (0.5 - character.size)
+    breaths = np.clip(np.sin(2 * np.pi * (np.arange(points) / rate / 3.8 + 0.08 * random.random())), 0.0, 1.0) ** 0.7
+    shared = _crowd(bed, 16.0 + 60.0 * character.intensity, low, 3.2 * low, (0.06 + breaths) * bed.activity, random)
+    shared /= max(float(np.sqrt(np.mean(shared**2))), 1e-9)
+    loud = lively((0.15 + breaths) * bed.activity, bed.length)
+    sides = []
+    for late in (0, 19):
+        sway = np.exp(0.30 * wander(points, 0.5, rate, random))[:, None] ** np.linspace(0.3, 1.6, centres.size)
+        depth = paint(bed.activity[:, None] * sway * shape, centres, bed.length, random)
+        depth /= max(float(np.sqrt(np.mean(depth**2))), 1e-9)
+        own = _crowd(bed, 10.0, 1.2 * low, 3.0 * low, breaths * bed.activity, random)
+        own /= max(float(np.sqrt(np.mean(own**2))), 1e-9)
+        sides.append(0.8 * depth + (0.9 * np.roll(shared, late) + 0.4 * own) * loud)
+    return tilt(lowpass(np.stack(sides, axis=1), 620.0 + 500.0 * character.brightness, order=3), character.brightness)
