@@ -136,7 +136,7 @@ def test_a_hang_ends_with_its_time(endless: object) -> None:
 def test_what_a_hanging_child_started_ends_with_it(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     with pytest.raises(errors.MediaTimeout):
-        sandbox.run(hang_with_a_child, note, timeout_seconds=2)
+        sandbox.run(hang_with_a_child, note, timeout_seconds=5)
     assert _eventually(lambda: not _runs(int(note.read_text())))
 
 
