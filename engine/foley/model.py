@@ -7,7 +7,7 @@ what the picture shows (`spotting`); Focus on Subject keeps to the subject's mov
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from engine.foley import rooms, understand
@@ -27,8 +27,9 @@ class Foley:
     name = "foley"
     licence = "Part of Soundstage; no third-party weights."
 
-    def load(self) -> None:
+    def load(self) -> Iterator[Progress]:
         """Read the lexicon and build the rooms at the usual quality."""
+        yield Progress(0.0, "Reading the lexicon")
         understand.lexicon()
         for name in rooms.ROOMS:
             rooms.impulse_response(name, Detail(Parameters("", 0).quality_steps))

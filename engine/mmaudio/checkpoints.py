@@ -8,50 +8,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from engine.model import Unloadable
+
 Tensors = dict[str, Tensor]
+Network = TypeVar("Network", bound=nn.Module)
 
 _TOLD = 5  # names of each kind in a message
-
-
-class Unusable(Exception):
-    """A file of weights can't be used; the message says which and why, for the operator."""
 
 
 def read(path: Path, part: str = "") -> Tensors:
     """The tensors of a `.safetensors` file, or of a PyTorch one; `part` is the entry of it that holds them.
 
-    PyTorch files stay on disk until a tensor is used. Raises `Unusable`.
+    PyTorch files stay on disk until a tensor is used. Raises `Unloadable`.
     """
     if not path.is_file():
-        raise Unusable(f"{path} is not there.")
+        raise Unloadable(f"{path} is not there.")
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
         loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (OSError, RuntimeError, ValueError, EOFError, SafetensorError) as error:
-        raise Unusable(f"{path} is not a file of weights that can be read: {error}") from error
+        raise Unloadable(f"{path} is not a file of weights that can be read: {error}") from error
     except Exception as error:  # weights_only refuses whatever is not a tensor with an error of pickle's
-        raise Unusable(f"{path} holds more than weights, and was not opened.") from error
+        raise Unloadable(f"{path} holds more than weights, and was not opened.") from error
     tensors = loaded.get(part) if part and isinstance(loaded, dict) else loaded
     if not isinstance(tensors, Mapping) or not all(isinstance(each, Tensor) for each in tensors.values()):
-        raise Unusable(f"{path} does not hold weights by name{f' under “{part}”' if part else ''}.")
+        raise Unloadable(f"{path} does not hold weights by name{f' under “{part}”' if part else ''}.")
     return dict(tensors)
 
 
-def build(make: Callable[[], nn.Module]) -> nn.Module:
+def build(make: Callable[[], Network]) -> Network:
     """A network without memory for its weights: `fill` gives it the tensors themselves."""
     with torch.device("meta"):
         return make()
 
 
 def fill(network: nn.Module, tensors: Tensors, source: Path, dtype: torch.dtype, device: torch.device) -> None:
-    """Make `tensors` the weights of `network`, as `dtype` on `device`. Raises `Unusable` where a name or shape is off."""
+    """Make `tensors` the weights of `network`, as `dtype` on `device`. Raises `Unloadable` where a name or shape is off."""
     wanted = network.state_dict()
     missing = [name for name in wanted if name not in tensors]
     unexpected = [name for name in tensors if name not in wanted]
@@ -62,7 +62,7 @@ def fill(network: nn.Module, tensors: Tensors, source: Path, dtype: torch.dtype,
     ]
     kinds = (("misses", missing), ("has unknown", unexpected), ("has a wrong shape:", shapes))
     if faults := [f"{kind} {_some(names)}" for kind, names in kinds if names]:
-        raise Unusable(f"{source} does not fit: it {'; it '.join(faults)}.")
+        raise Unloadable(f"{source} does not fit: it {'; it '.join(faults)}.")
     placed = {name: tensor.to(device=device, dtype=dtype, copy=True) for name, tensor in tensors.items()}
     network.load_state_dict(placed, assign=True)
     network.to(device).requires_grad_(False).eval()

@@ -17,7 +17,8 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from engine.mmaudio.checkpoints import Tensors, Unusable, build, fill
+from engine.mmaudio.checkpoints import Tensors, build, fill
+from engine.model import Unloadable
 
 SIDE = 384
 """Pixels of a picture's side. Of these the patches of 14 cover the upper left 378."""
@@ -78,7 +79,7 @@ class ClipTowers:
 
     @classmethod
     def load(cls, tensors: Tensors, source: Path, dtype: torch.dtype, device: torch.device) -> ClipTowers:
-        """From the weights in open_clip's names. Raises `Unusable`."""
+        """From the weights in open_clip's names. Raises `Unloadable`."""
         renamed = from_open_clip(tensors)
         vision = build(lambda: make_vision(VISION))
         text = build(lambda: make_text(TEXT))
@@ -140,14 +141,12 @@ def from_open_clip(tensors: Tensors) -> Tensors:
 class Words:
     """CLIP's tokenizer: byte pairs (Sennrich et al., 2016) of the published vocabulary."""
 
-    def __init__(self, folder: Path) -> None:
-        """From `vocab.json` and `merges.txt` in `folder`. Raises `Unusable`."""
+    def __init__(self, vocabulary: Path, merges: Path) -> None:
+        """From `vocab.json` and `merges.txt`. Raises `Unloadable`."""
         try:
-            pairs = models.BPE.from_file(
-                str(folder / "vocab.json"), str(folder / "merges.txt"), end_of_word_suffix="</w>", unk_token=None
-            )
+            pairs = models.BPE.from_file(str(vocabulary), str(merges), end_of_word_suffix="</w>")
         except Exception as error:  # tokenizers raises nothing more specific
-            raise Unusable(f"{folder} has no vocabulary that can be read: {error}") from error
+            raise Unloadable(f"{vocabulary} and {merges} are no vocabulary that can be read: {error}") from error
         self._tokenizer = Tokenizer(pairs)
         self._tokenizer.normalizer = normalizers.Sequence(
             [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]

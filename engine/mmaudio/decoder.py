@@ -33,7 +33,7 @@ class Decoder:
     def load(
         cls, codec: Codec, vae: Path, vocoder: Path, dtype: torch.dtype, device: torch.device
     ) -> Decoder:
-        """Read both files. Raises `Unusable`."""
+        """Read both files. Raises `Unloadable`."""
         return cls(
             load_vae(codec, read(vae), vae, dtype, device),
             load_vocoder(codec, read(vocoder, "generator"), vocoder, dtype, device),

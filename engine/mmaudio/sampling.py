@@ -10,6 +10,7 @@ from torch import Tensor
 
 from engine.mmaudio.lengths import Lengths
 from engine.mmaudio.network import Conditions, FlowNetwork
+from engine.model import Progress
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ def guided(network: FlowNetwork, lengths: Lengths, features: Features) -> tuple[
 
 def sample(
     network: FlowNetwork, start: Tensor, wanted: Conditions, unwanted: Conditions, steps: int, strength: float
-) -> Generator[int, None, Tensor]:
-    """Walk from `start` (B, N, channels) to latents, ready for the decoder; yield the number of steps done.
+) -> Generator[Progress, None, Tensor]:
+    """Walk from `start` (B, N, channels) to latents, ready for the decoder.
 
     `strength` is that of the guidance: the velocity is `strength` times the wanted one less (`strength` - 1) times
     the unwanted one. Below 1 there is no guidance.
@@ -61,5 +62,5 @@ def sample(
         else:
             velocity = network(latents, moment, conditions)
         latents = latents + (times[step + 1] - times[step]) * velocity
-        yield step + 1
+        yield Progress((step + 1) / steps, f"Step {step + 1} of {steps}")
     return network.unnormalise(latents)

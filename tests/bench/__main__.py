@@ -182,7 +182,7 @@ def _mux(clip: Path, long_clip: Path, home: Path) -> list[Row]:
 def _model(clip: Path) -> list[Row]:
     """The engine's model in this process: the whole, and its parts alone: decoding, looking, sounding from words."""
     model = Foley()
-    model.load()
+    _exhaust(model.load())
     parameters = Parameters(prompt=PROMPT, seed=7, duration=SECONDS)
     decoding = _fastest(lambda: _exhaust(frames(clip, SECONDS, PIXELS, MAX_RATE)))
     looking = _fastest(lambda: _exhaust(see(clip, SECONDS, None)))
