@@ -1,9 +1,9 @@
 """The process that runs a model, and the engine's handle on it.
 
 One line of JSON a message. To the worker, on standard input: a job, or `{"stop": true}`. From it, on standard output:
-`kind` is "progress" while the model is loaded and "ready" once it is, then for each job "progress" as often as the model
-yields, and one of "finished", "stopped", "refused", "failed". A worker that failed is in doubt: it ends, and a fresh one takes its place. When standard input
-ends the engine is gone, however it went, and the worker goes too.
+`kind` is "progress" while the model is loaded and "ready" once it is, then for each job "progress" as often as the
+model yields, and one of "finished", "stopped", "refused", "failed". A worker that failed is in doubt: it ends, and a
+fresh one takes its place. When standard input ends the engine is gone, however it went, and the worker goes too.
 """
 
 from __future__ import annotations
@@ -87,9 +87,7 @@ class Worker:
         self._stopping: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def start(
-        cls, options: Options, threads: int, patience: float, report: Callable[[Progress], None]
-    ) -> Worker:
+    async def start(cls, options: Options, threads: int, patience: float, report: Callable[[Progress], None]) -> Worker:
         """Start a process and wait until its model is loaded, at most `patience` seconds for each part of it.
 
         Raises `WorkerLost`.

@@ -51,7 +51,7 @@ def build(make: Callable[[], Network]) -> Network:
 
 
 def fill(network: nn.Module, tensors: Tensors, source: Path, dtype: torch.dtype, device: torch.device) -> None:
-    """Make `tensors` the weights of `network`, as `dtype` on `device`. Raises `Unloadable` where a name or shape is off."""
+    """Make `tensors` the weights of `network`, as `dtype` on `device`. Raises `Unloadable` where they don't fit."""
     wanted = network.state_dict()
     missing = [name for name in wanted if name not in tensors]
     unexpected = [name for name in tensors if name not in wanted]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import ftfy
 import torch
-import torch.nn.functional as F
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 from torch import Tensor
+from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from engine.mmaudio.checkpoints import Tensors, build, fill
@@ -79,14 +79,17 @@ class ClipTowers:
 
     @classmethod
     def load(cls, tensors: Tensors, source: Path, dtype: torch.dtype, device: torch.device) -> ClipTowers:
-        """From the weights in open_clip's names. Raises `Unloadable`."""
+        """Those of the published sizes, from weights in open_clip's names. Raises `Unloadable`."""
+        towers = cls(build(lambda: make_vision(VISION)), build(lambda: make_text(TEXT)))
+        towers.fill(tensors, source, dtype, device)
+        return towers
+
+    def fill(self, tensors: Tensors, source: Path, dtype: torch.dtype, device: torch.device) -> None:
+        """Share the weights out to the two towers. Raises `Unloadable`."""
         renamed = from_open_clip(tensors)
-        vision = build(lambda: make_vision(VISION))
-        text = build(lambda: make_text(TEXT))
-        seen = {name: each for name, each in renamed.items() if name.startswith("visi") or name.startswith("visual")}
-        fill(vision, seen, source, dtype, device)
-        fill(text, {name: each for name, each in renamed.items() if name not in seen}, source, dtype, device)
-        return cls(vision, text)
+        seen = {name: each for name, each in renamed.items() if name.startswith(("vision_model.", "visual"))}
+        fill(self.vision, seen, source, dtype, device)
+        fill(self.text, {name: each for name, each in renamed.items() if name not in seen}, source, dtype, device)
 
     def see(self, pictures: Tensor) -> Tensor:
         """Pictures (B, 3, 384, 384), uint8, to features (B, 1024)."""
@@ -94,12 +97,12 @@ class ClipTowers:
         shown = pictures[..., :COVERED, :COVERED].to(weight.device).float() / 255
         mean, deviation = (torch.tensor(each, device=weight.device)[:, None, None] for each in (MEAN, DEVIATION))
         features = self.vision(pixel_values=((shown - mean) / deviation).to(weight.dtype)).image_embeds
-        return F.normalize(features, dim=-1)
+        return functional.normalize(features, dim=-1)
 
     def read(self, tokens: Tensor) -> Tensor:
         """Tokens (B, 77) to features (B, 77, 1024): every place counts, the padding too."""
         device = self.text.get_input_embeddings().weight.device
-        return F.normalize(self.text(input_ids=tokens.to(device)).last_hidden_state, dim=-1)
+        return functional.normalize(self.text(input_ids=tokens.to(device)).last_hidden_state, dim=-1)
 
 
 def make_vision(sizes: dict[str, int]) -> CLIPVisionModelWithProjection:
@@ -153,7 +156,10 @@ class Words:
         )
         words = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+")
         self._tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.Split(words, "removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+            [
+                pre_tokenizers.Split(words, "removed", invert=True),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
         )
 
     def tokens(self, text: str) -> Tensor:

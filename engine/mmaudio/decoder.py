@@ -30,9 +30,7 @@ class Decoder:
         self.vae, self.vocoder = vae, vocoder
 
     @classmethod
-    def load(
-        cls, codec: Codec, vae: Path, vocoder: Path, dtype: torch.dtype, device: torch.device
-    ) -> Decoder:
+    def load(cls, codec: Codec, vae: Path, vocoder: Path, dtype: torch.dtype, device: torch.device) -> Decoder:
         """Read both files. Raises `Unloadable`."""
         return cls(
             load_vae(codec, read(vae), vae, dtype, device),

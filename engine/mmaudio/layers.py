@@ -6,8 +6,8 @@ The names of parameters are those of the published checkpoints.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 HEAD_WIDTH = 64
 
@@ -45,7 +45,7 @@ class GatedMLP(nn.Module):
         self.w3 = layer(width, hidden)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        out: Tensor = self.w2(F.silu(self.w1(tokens)) * self.w3(tokens))
+        out: Tensor = self.w2(functional.silu(self.w1(tokens)) * self.w3(tokens))
         return out
 
 
@@ -86,12 +86,12 @@ class Projections(nn.Module):
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Attention of every token to every token; the heads side by side again: (B, L, width)."""
-    return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+    return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
 
 def modulate(tokens: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """Normalise each token, then scale and shift it as its condition says (Peebles and Xie, "DiT", 2023)."""
-    return F.layer_norm(tokens, tokens.shape[-1:], eps=1e-5) * (1 + scale) + shift
+    return functional.layer_norm(tokens, tokens.shape[-1:], eps=1e-5) * (1 + scale) + shift
 
 
 class Modulation(nn.Sequential):

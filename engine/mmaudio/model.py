@@ -152,11 +152,15 @@ class MMAudio:
         music = round(likeness.music_likeness(samples[:, 0], SAMPLE_RATE), 2)
         notes = [f"The weights are under {MMAUDIO_LICENCE}."]
         if voice >= LIKE:
-            notes.append("Something in it is like a voice. If that is not wanted, name “voice, speech” as negative prompt.")
+            notes.append(
+                "Something in it is like a voice. If that is not wanted, name “voice, speech” as negative prompt."
+            )
         if music >= LIKE:
             notes.append("Something in it is like music. If that is not wanted, name “music” as negative prompt.")
         if abs(seconds - TRAINED_SECONDS) > TRAINED_SECONDS / 2:
-            notes.append(f"The network learned from sounds of {TRAINED_SECONDS:g} seconds and is best near that length.")
+            notes.append(
+                f"The network learned from sounds of {TRAINED_SECONDS:g} seconds and is best near that length."
+            )
         return {
             "summary": f"Made by MMAudio, {variant}.",
             "notes": notes,

@@ -13,8 +13,8 @@ from typing import Literal
 
 import av
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from engine import frames
 from engine.mmaudio import clip_towers, synchformer
@@ -96,7 +96,7 @@ def cropped(image: Tensor, side: int) -> Tensor:
 
 def _resized(image: Tensor, height: int, width: int) -> Tensor:
     """Bicubic with antialiasing, in whole numbers, as the network's training pictures were made."""
-    return F.interpolate(image[None], (height, width), mode="bicubic", antialias=True, align_corners=False)[0]
+    return functional.interpolate(image[None], (height, width), mode="bicubic", antialias=True, align_corners=False)[0]
 
 
 def segments(timing: Pictures, batch: range) -> Tensor:

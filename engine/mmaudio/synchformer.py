@@ -7,11 +7,9 @@ class token to everything. Modules are named as in the published checkpoint.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from engine.mmaudio.layers import attend
 from engine.mmaudio.lengths import SEGMENT_FRAMES, SEGMENT_TOKENS
@@ -48,7 +46,7 @@ class DividedAttention(nn.Module):
 
         groups = [grouped(part[:, :, 1:]) for part in (query, key, value)]
         lent = [part[:, None, :, :1].expand(-1, groups[0].shape[1], -1, -1, -1) for part in (key, value)]
-        rest = F.scaled_dot_product_attention(
+        rest = functional.scaled_dot_product_attention(
             groups[0].flatten(0, 1),
             torch.cat([lent[0], groups[1]], dim=3).flatten(0, 1),
             torch.cat([lent[1], groups[2]], dim=3).flatten(0, 1),
@@ -66,7 +64,7 @@ class FeedForward(nn.Module):
         self.fc2 = nn.Linear(4 * width, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        out: Tensor = self.fc2(F.gelu(self.fc1(tokens)))
+        out: Tensor = self.fc2(functional.gelu(self.fc1(tokens)))
         return out
 
 
@@ -94,7 +92,14 @@ class Summary(nn.TransformerEncoderLayer):
 
     def __init__(self, width: int = WIDTH) -> None:
         super().__init__(
-            width, HEADS, 4 * width, dropout=0.0, activation=F.gelu, layer_norm_eps=EPSILON, batch_first=True, norm_first=True
+            width,
+            HEADS,
+            4 * width,
+            dropout=0.0,
+            activation=functional.gelu,
+            layer_norm_eps=EPSILON,
+            batch_first=True,
+            norm_first=True,
         )
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
 

@@ -18,7 +18,7 @@ MMAUDIO_LICENCE: Final = "CC-BY-NC 4.0 (MMAudio): not for commercial use"
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One file: its name on disk, where it is published, about how many bytes it has, and its MD5 where one is known."""
+    """One file: its name on disk, where it is published, about how many bytes it has, its MD5 where one is known."""
 
     name: str
     source: str
@@ -83,7 +83,10 @@ CLIP: Final = WeightFile(
 )
 VOCABULARY: Final = tuple(
     WeightFile(
-        name, f"https://huggingface.co/openai/clip-vit-large-patch14/resolve/main/{name}", size, "MIT (CLIP's vocabulary)"
+        name,
+        f"https://huggingface.co/openai/clip-vit-large-patch14/resolve/main/{name}",
+        size,
+        "MIT (CLIP's vocabulary)",
     )
     for name, size in (("vocab.json", 961_143), ("merges.txt", 524_619))
 )
@@ -96,12 +99,8 @@ def _variant(name: str, architecture: Architecture, codec: Codec, size: int, md5
 VARIANTS: Final = {
     variant.name: variant
     for variant in (
-        _variant(
-            "small_16k", Architecture(448, 4, 8, 20), CODEC_16K, 629_395_261, "af93cde404179f58e3919ac085b8033b"
-        ),
-        _variant(
-            "small_44k", Architecture(448, 4, 8, 40), CODEC_44K, 629_700_000, "babd74c884783d13701ea2820a5f5b6d"
-        ),
+        _variant("small_16k", Architecture(448, 4, 8, 20), CODEC_16K, 629_395_261, "af93cde404179f58e3919ac085b8033b"),
+        _variant("small_44k", Architecture(448, 4, 8, 40), CODEC_44K, 629_700_000, "babd74c884783d13701ea2820a5f5b6d"),
         _variant(
             "medium_44k", Architecture(896, 4, 8, 40), CODEC_44K, 2_487_300_000, "5a56b6665e45a1e65ada534defa903d0"
         ),
