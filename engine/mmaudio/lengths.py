@@ -24,7 +24,7 @@ SHORTEST: Final = SEGMENT_FRAMES / SYNC_RATE
 
 @dataclass(frozen=True)
 class Codec:
-    """The audio side of a variant: `rate` in Hz, `hop` in samples per mel frame, channels of a latent, bins of a mel."""
+    """The audio side of a variant: `rate` in Hz, samples per mel frame, channels of a latent, bins of a mel."""
 
     rate: int
     hop: int

@@ -134,7 +134,7 @@ def test_resizing(synth: ModuleType, case: str) -> None:
 
 
 def test_frames_are_chosen_as_the_reference_does_but_at_exact_ticks() -> None:
-    """The reference adds 1/f up, which drifts: where a frame falls on a tick it may take the next, and lose the last."""
+    """The reference adds 1/f up, which drifts: on a tick it may take the next frame, and it may lose the last."""
     for case in json.loads((GOLDEN / "frame_selection.json").read_text()).values():
         times = [float(Fraction(index) / Fraction(case["fps"])) + case["offset"] for index in range(case["n_frames"])]
         for rate, name in ((8, "clip"), (25, "sync")):
