@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -142,7 +143,7 @@ def _small(frame: av.VideoFrame, pixels: int, scaler: VideoReformatter) -> Gray:
     return upright(small.to_ndarray(), frame)
 
 
-def upright(image: Gray, frame: av.VideoFrame) -> Gray:
+def upright(image: NDArray[Any], frame: av.VideoFrame) -> Gray:
     """An image of `frame`, of shape (height, width, ...), turned as the file asks."""
     turns = round(frame.rotation / 90)  # counter-clockwise, as np.rot90 counts
     return np.ascontiguousarray(np.rot90(image, turns))

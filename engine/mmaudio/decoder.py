@@ -6,6 +6,7 @@ Both networks are those of diffusers; how the published weights fit them is ours
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_mmaudio import MMAudioVAE
@@ -44,7 +45,7 @@ class Decoder:
         return waveform[:, 0].float()
 
 
-SETTINGS = {
+SETTINGS: dict[Codec, dict[str, dict[str, Any]]] = {
     CODEC_16K: {
         "vae": {"hidden_channels": 384, "n_fft": 1024},
         "vocoder": {"upsample_rates": (4, 4, 2, 2, 2, 2), "upsample_kernel_sizes": (8, 8, 4, 4, 4, 4)},

@@ -150,7 +150,7 @@ class MMAudio:
         variant = self.networks.name
         voice = round(likeness.voice_likeness(samples[:, 0], SAMPLE_RATE), 2)
         music = round(likeness.music_likeness(samples[:, 0], SAMPLE_RATE), 2)
-        notes = [f"The weights are under {MMAUDIO_LICENCE}."]
+        notes = []
         if voice >= LIKE:
             notes.append(
                 "Something in it is like a voice. If that is not wanted, name “voice, speech” as negative prompt."
@@ -163,6 +163,7 @@ class MMAudio:
             )
         return {
             "summary": f"Made by MMAudio, {variant}.",
+            "licence": MMAUDIO_LICENCE,
             "notes": notes,
             "voice_likeness": voice,
             "music_likeness": music,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,6 +48,9 @@ class Networks:
         cls, variant: Variant, folder: Path, dtype: torch.dtype, device: torch.device
     ) -> Generator[Progress, None, Networks]:
         """Read the files one after the other. Raises `Unloadable`: what is missing, all of it, or what does not fit."""
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            raise Unloadable("The network does not fit into a worker's memory: set ENGINE_WORKER_MEMORY_BYTES=0.")
         if missing := [file for file in variant.files if not file.find(folder).is_file()]:
             raise Unloadable(
                 f"{variant.name} needs {', '.join(file.name for file in missing)} in {folder}. "

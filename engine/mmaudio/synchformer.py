@@ -103,7 +103,7 @@ class Summary(nn.TransformerEncoderLayer):
         )
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
 
-    def forward(self, patches: Tensor) -> Tensor:  # type: ignore[override]  # no masks here
+    def forward(self, patches: Tensor) -> Tensor:
         """(B, P, width) to (B, width)."""
         first = self.cls_token.expand(patches.shape[0], -1, -1)
         return super().forward(torch.cat([first, patches], dim=1))[:, 0]

@@ -146,6 +146,6 @@ def test_a_file_without_a_picture_is_refused_with_a_sentence(model: MMAudio, tmp
 
 def test_the_result_says_whose_weights_made_it_and_what_it_is_like(model: MMAudio) -> None:
     understood = generate(model, None).understood
-    assert "CC-BY-NC" in " ".join(understood["notes"])
+    assert "CC-BY-NC" in understood["licence"]
     assert 0 <= understood["voice_likeness"] <= 1
     assert 0 <= understood["music_likeness"] <= 1
