@@ -38,6 +38,7 @@ UNSAID = 2e-6
 """The floor where the reference does not say its own: that of its smallest networks."""
 
 pytestmark = [
+    pytest.mark.timeout(600),  # whole networks of a billion weights are drawn
     pytest.mark.shared,
     pytest.mark.skipif(not REFERENCE.exists(), reason="the reference's outputs are not here"),
 ]
