@@ -38,7 +38,7 @@ def _with_overtones(table: Signal) -> Signal:
 def bell(hit: Hit) -> Signal:
     """Large ones are church bells, small ones hand bells and chimes."""
     character = hit.character
-    size = character.size
+    size = character.bulk
     table = _with_overtones(_CHURCH if size > 0.35 else _HAND)
     table = table[: hit.detail.of(len(table), least=4)]
     nature = hit.nature()
@@ -73,12 +73,12 @@ def gong(hit: Hit) -> Signal:
     force = 0.15 + 0.85 * hit.force
     nature = hit.nature()
     most = 110
-    lowest = 82.0 * 3.0 ** (1.0 - 2.0 * character.size) * nature.uniform(0.94, 1.06)
+    lowest = 82.0 * 3.0 ** (1.0 - 2.0 * character.bulk) * nature.uniform(0.94, 1.06)
     spread = np.sort(nature.random(most))
     frequency = lowest * (1.0 + spread * 5.0 + 50.0 * spread**4)
     frequency[:4] = lowest * np.array([1.0, 1.52, 2.06, 2.68])
     level = np.exp(0.4 * hit.random.standard_normal(most)) * (frequency / lowest) ** (-0.75 + 0.45 * force)
-    tau = (1.1 + 1.6 * character.size) * (frequency / lowest) ** -0.42
+    tau = (1.1 + 1.6 * character.bulk) * (frequency / lowest) ** -0.42
     delay = np.clip(0.11 * np.log2(frequency / lowest), 0.004, 0.6) * (1.3 - 0.6 * force)
     kept = np.unique(np.linspace(0, most - 1, hit.detail.of(most, least=12)).astype(int))
     kept = kept[frequency[kept] < HIGHEST]

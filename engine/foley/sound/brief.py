@@ -43,6 +43,11 @@ class Character:
     wetness: float = 0.0
     regularity: float = 0.5
 
+    @property
+    def bulk(self) -> float:
+        """The size, more for what is heavy and less for what is light: of one material, weight is size."""
+        return min(max(self.size + 0.3 * (self.weight - 0.5), 0.0), 1.0)
+
 
 @dataclass(frozen=True)
 class Detail:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.foley.sound.brief import RATE, Hit, Signal
-from engine.foley.sound.filters import add, bandpass, decay, fade, lowpass, samples, seconds, tilt
+from engine.foley.sound.filters import add, bandpass, decay, dynamics, fade, lowpass, samples, seconds, tilt
 from engine.foley.sound.modal import MATERIALS, blow, body
 from engine.foley.sound.noise import burst
 
@@ -17,7 +17,7 @@ def close(hit: Hit) -> Signal:
     seal = lowpass(burst(samples(0.1), hit.random, 0.009), 500.0, order=1)
     add(out, 0.25 * seal, 0)
     add(out, 0.30 * _latch(hit), samples(hit.random.uniform(0.018, 0.03)))
-    return hit.force * tilt(fade(out, start=0.0005, end=0.05), hit.character.brightness)
+    return dynamics(tilt(fade(out, start=0.0005, end=0.05), hit.character.brightness), hit.force, 0.1)
 
 
 def slam(hit: Hit) -> Signal:
@@ -32,26 +32,34 @@ def slam(hit: Hit) -> Signal:
     out = np.zeros(samples(1.4))
     add(out, 1.6 * force * _leaf(hit, force, held=0.035 if car else 0.3), 0)
     length = samples(0.9)
-    boom_hz = (82.0 if car else 62.0) * 1.6 ** (0.5 - heavy) * random.uniform(0.92, 1.08)
+    boom_hz = (
+        (82.0 if car else 62.0) * 1.6 ** (0.5 - heavy) * 1.4 ** (0.5 - hit.character.size) * random.uniform(0.92, 1.08)
+    )
     glide = boom_hz * (1 + 0.5 * np.exp(-seconds(length) / 0.03))
     boom = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, 0.028 + 0.03 * heavy)
     air = lowpass(burst(length, random, 0.05), 240.0, order=2)
     add(out, force * (0.3 + 0.35 * heavy) * (0.7 * boom + 1.2 * air), 0)
-    add(out, 1.5 * force * lowpass(burst(length, random, 0.016), 900.0 if car else 2600.0, order=1), 0)
+    add(
+        out,
+        1.5
+        * force
+        * lowpass(
+            burst(length, random, 0.016), (900.0 if car else 2600.0) * 1.6 ** (0.5 - hit.character.bulk), order=1
+        ),
+        0,
+    )
     rattle = random.exponential(0.045, 2 if car else 6) + 0.008
     for after in rattle:
         knock = 0.25 * _leaf(hit, 0.6, held=0.04)
         add(knock, _latch(hit), 0)
         add(out, force * random.uniform(0.12, 0.35) * np.exp(-after / 0.09) * knock, samples(after))
-    return fade(tilt(out, hit.character.brightness), start=0.0005, end=0.1)
+    return dynamics(fade(tilt(out, hit.character.brightness), start=0.0005, end=0.1), hit.force, 1.0)
 
 
 def _leaf(hit: Hit, force: float, held: float = 0.3) -> Signal:
     """The door's own plate: large, so low."""
     material = MATERIALS[hit.character.material or "wood"]
-    plate = body(
-        material, min(0.98, 0.62 + 0.3 * hit.character.size + 0.1 * hit.character.weight), hit.detail, hit.nature()
-    )
+    plate = body(material, 0.5 + 0.48 * hit.character.bulk, hit.detail, hit.nature())
     # Its edge meets the frame, a line of contacts hardly in one instant: softer than the wood itself.
     out = np.zeros(samples(7 * held + 0.05))
     for after in (0.0, *hit.random.uniform(0.001, 0.009, 2)):
@@ -61,7 +69,7 @@ def _leaf(hit: Hit, force: float, held: float = 0.3) -> Signal:
 
 def _latch(hit: Hit) -> Signal:
     """A sprung piece of metal falling into its plate: two small clicks."""
-    piece = body(MATERIALS["metal"], 0.12, hit.detail, hit.nature(), most=20)
+    piece = body(MATERIALS["metal"], 0.02 + 0.2 * hit.character.bulk, hit.detail, hit.nature(), most=20)
     tone = blow(piece, hit.random, 0.5, 0.9, 0.2, held=0.012)
     tone /= max(float(np.max(np.abs(tone))), 1e-9)
     out = np.zeros(samples(0.12))

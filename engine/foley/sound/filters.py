@@ -69,6 +69,12 @@ def _quadruple() -> Signal:
     return np.asarray(dsp.firwin(257, 21_500.0, window=("kaiser", 10.0), fs=4 * RATE))
 
 
+def dynamics(signal: Signal, force: float, softest: float = 0.3) -> Signal:
+    """Play softer and so duller below a force of 1: contacts last longer and things slip less; `softest` at 0."""
+    level = softest + (1.0 - softest) * force
+    return level * (lowpass(signal, 2500.0 * 10.0**force, order=1) if force < 0.95 else signal)
+
+
 def seconds(length: int) -> Signal:
     """The time of each of `length` samples."""
     return np.arange(length) / RATE

@@ -129,21 +129,22 @@ def _sole(hit: Hit, floor: Floor, name: str, shoe: Shoe, force: float, foot: flo
     random = hit.random
     length = samples(0.25)
     heavy = 0.5 + character.weight
+    small = 1.6 ** (0.5 - character.size)
     stiff = shoe.hardness * (0.55 + 0.45 * MATERIALS[name].hardness) + 0.15 * (character.brightness - 0.5)
     pulse = contact(stiff if heel else stiff - 0.15, force, character.weight)
-    thump_hz = (88.0 if heel else 135.0) * foot * 1.5 ** (0.5 - character.weight) * random.uniform(0.88, 1.12)
+    thump_hz = (88.0 if heel else 135.0) * small * foot * 1.5 ** (0.5 - character.weight) * random.uniform(0.88, 1.12)
     glide = thump_hz * (1.0 + 0.8 * np.exp(-seconds(length) / 0.010))
     thump = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, 0.013 + 0.014 * character.weight)
     dull = lowpass(burst(length, random, 0.010 + 0.006 * character.weight), 420.0, order=1)
     out = shoe.thump * floor.thump * heavy * force * (0.42 * thump + 0.20 * dull)
     if shoe.click and floor.click:
-        modes = shoe.hollow * foot * _HEEL * (1.0 + 0.06 * hit.nature().standard_normal(_HEEL.size))
+        modes = shoe.hollow * small * foot * _HEEL * (1.0 + 0.06 * hit.nature().standard_normal(_HEEL.size))
         modes = np.minimum(modes * (1.0 if heel else 1.35) * random.uniform(0.96, 1.05), HIGHEST)
         level = np.exp(0.45 * random.standard_normal(_HEEL.size)) * random.choice([-1.0, 1.0], _HEEL.size)
         knock = np.convolve(ring(modes, 0.0075 / (modes / modes[0]) ** 0.7, level, samples(0.06)), pulse)
         add(out, 0.30 * shoe.click * floor.click * force**1.3 * knock, 0)
     # The sole's flat comes down over some milliseconds: a burst as bright as the contact is hard.
-    bright = (900.0 + 5200.0 * stiff) * foot * random.uniform(0.9, 1.12) * 1.5 ** (character.brightness - 0.5)
+    bright = (900.0 + 5200.0 * stiff) * small * foot * random.uniform(0.9, 1.12) * 1.5 ** (character.brightness - 0.5)
     slap = bandpass(burst(length, random, 0.004 if heel else 0.009), 0.25 * bright, min(2.2 * bright, 12_000), order=1)
     out += 0.42 * shoe.slap * (0.25 + 0.75 * floor.click) * force**1.2 * slap
     if floor.ring:

@@ -45,7 +45,8 @@ def _size(hit: Hit) -> float:
 def _blow(hit: Hit, material: Material, size: float, mass: float, softness: float = 0.0) -> Signal:
     thing = body(material, size, hit.detail, hit.nature())
     force = min(1.0, 0.08 + 0.92 * hit.force)
-    pulse = contact(material.hardness - softness - 0.15 * (1.0 - force), force, mass)
+    stiff = material.hardness - softness - 0.15 * (1.0 - force) + 0.3 * (hit.character.brightness - 0.5)
+    pulse = contact(min(stiff, 1.0), force, mass)
     x, y = hit.random.uniform(0.12, 0.42, 2)
     spread = np.exp(0.25 * hit.random.standard_normal(MOST_MODES))[: thing.frequency.size]
     tone = strike(thing, thing.struck_at(x, y) * spread, pulse)

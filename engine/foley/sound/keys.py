@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.foley.sound.brief import RATE, Bed, Hit, Signal
-from engine.foley.sound.filters import add, bandpass, decay, fade, samples, seconds, stretch, tilt
+from engine.foley.sound.filters import add, bandpass, decay, dynamics, fade, samples, seconds, stretch, tilt
 from engine.foley.sound.modal import MATERIALS, blow, body
 from engine.foley.sound.noise import burst
 
@@ -15,7 +15,7 @@ def keystroke(hit: Hit) -> Signal:
     random = hit.random
     typewriter = hit.character.material == "metal"
     wide = random.random() < 0.12  # the space bar and its like are larger and lower
-    key = random.uniform(0.8, 1.25) * (0.62 if wide else 1.0)
+    key = 1.6 ** (0.5 - hit.character.bulk) * random.uniform(0.8, 1.25) * (0.62 if wide else 1.0)
     force = (0.35 + 0.65 * hit.force) * random.uniform(0.75, 1.1)
     out = np.zeros(samples(0.5 if typewriter else 0.28))
     down = _tick(hit, 0.22 / key, "metal" if typewriter else "plastic", 2600.0 * key)
@@ -30,11 +30,12 @@ def keystroke(hit: Hit) -> Signal:
 def click(hit: Hit) -> Signal:
     """A button or switch: pressed, and a little later let go."""
     material = hit.character.material or "plastic"
-    size = 0.10 + 0.3 * hit.character.size
+    size = 0.05 + 0.4 * hit.character.bulk
     out = np.zeros(samples(0.4))
-    add(out, _tick(hit, size, material, 2900.0), 0)
-    add(out, 0.3 * _tick(hit, size * 0.9, material, 3500.0), samples(hit.random.uniform(0.05, 0.055)))
-    return (0.3 + 0.7 * hit.force) * tilt(out, hit.character.brightness)
+    high = 1.6 ** (0.5 - hit.character.bulk)
+    add(out, _tick(hit, size, material, 2900.0 * high), 0)
+    add(out, 0.3 * _tick(hit, size * 0.9, material, 3500.0 * high), samples(hit.random.uniform(0.05, 0.055)))
+    return dynamics(tilt(out, hit.character.brightness), hit.force)
 
 
 def _tick(hit: Hit, size: float, material: str, snap_hz: float) -> Signal:
@@ -51,11 +52,11 @@ def _tick(hit: Hit, size: float, material: str, snap_hz: float) -> Signal:
 def clock(bed: Bed) -> Signal:
     """Tick and tock: an escapement's three knocks in one, over a wooden case. Two a second; slower for a large one."""
     character = bed.character
-    beat = 0.5 * 2.0 ** (2 * (character.size - 0.5)) * 2.5 ** (0.5 - character.speed)
+    beat = 0.5 * 2.0 ** (2 * (character.bulk - 0.5)) * 2.5 ** (0.5 - character.speed)
     out = np.zeros(bed.length)
     nature = np.random.default_rng(bed.random.integers(2**32))
-    wheel = body(MATERIALS["metal"], 0.06 + 0.25 * character.size, bed.detail, nature, most=20)
-    case = body(MATERIALS["wood"], 0.35 + 0.3 * character.size, bed.detail, nature, most=24)
+    wheel = body(MATERIALS["metal"], 0.06 + 0.25 * character.bulk, bed.detail, nature, most=20)
+    case = body(MATERIALS["wood"], 0.35 + 0.3 * character.bulk, bed.detail, nature, most=24)
     iron = [blow(wheel, nature, 0.4, 0.9, 0.1, held=0.008) for _ in range(2)]
     wood = [blow(case, nature, 0.4, 0.7, 0.2, held=0.03) for _ in range(2)]
     for turn, at in enumerate(np.arange(min(0.2, 0.1 * bed.seconds), bed.seconds, beat)):
@@ -72,7 +73,7 @@ def beep(hit: Hit) -> Signal:
     """A plain electronic tone with soft edges."""
     nature = hit.nature()  # every device has its own
     length = samples(0.16 * 2.5 ** (0.5 - hit.character.speed) * nature.uniform(0.8, 1.25))
-    pitch = 1000.0 * 3.0 ** (hit.character.brightness - hit.character.size) * nature.uniform(0.85, 1.18)
+    pitch = 1000.0 * 3.0 ** (hit.character.brightness - hit.character.bulk) * nature.uniform(0.85, 1.18)
     time = seconds(length)
     out = np.zeros(length)
     for harmonic in range(1, hit.detail.of(5, least=1) + 1):
@@ -86,7 +87,7 @@ def ui_click(hit: Hit) -> Signal:
     lasting = 0.028 * 1.8 ** (0.5 - character.speed)
     length = samples(0.16)
     time = seconds(length)
-    pitch = 1150.0 * 2.2 ** (character.brightness - character.size) * random.uniform(0.9, 1.12)
+    pitch = 1150.0 * 2.2 ** (character.brightness - character.bulk) * random.uniform(0.9, 1.12)
     glide = pitch * (1.0 + 0.5 * np.exp(-time / random.uniform(0.005, 0.009)))
     phase = 2 * np.pi * np.cumsum(glide) / RATE + random.uniform(0, 2 * np.pi)
     out = np.zeros(length)

@@ -8,10 +8,12 @@ breaking and bouncing events", J. Exp. Psychol. 10(5), 1984).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from engine.foley.sound.brief import RATE, Bed, Hit, Signal
-from engine.foley.sound.filters import add, bandpass, fade, highpass, samples, seconds, stretch, tilt
+from engine.foley.sound.filters import add, bandpass, dynamics, fade, highpass, samples, seconds, stretch, tilt
 from engine.foley.sound.grains import arrivals, heavy_tailed
 from engine.foley.sound.modal import MATERIALS, Body, blow, body, clatter, ring
 from engine.foley.sound.noise import burst
@@ -37,7 +39,7 @@ def _shaken(lasting: float, shakes: float, random: np.random.Generator) -> Signa
 def keys(hit: Hit) -> Signal:
     """A bunch of keys on a ring: small bright bars, thrown together a few times."""
     character, random = hit.character, hit.random
-    bunch = _things(hit, "metal", 6, 0.02, 0.14 + 0.2 * character.size, 14)
+    bunch = _things(hit, "metal", 6, 0.02, 0.14 + 0.2 * character.bulk, 14)
     lasting = random.uniform(0.5, 0.8) * 1.4 ** (0.5 - character.speed)
     energy = _shaken(lasting, 4.0 + 4.0 * character.speed, random)
     count = round((26 + 26 * character.intensity) * random.uniform(0.85, 1.2))
@@ -46,13 +48,13 @@ def keys(hit: Hit) -> Signal:
     strength = heavy_tailed(count + 1, random, 0.7) * (0.25 + 0.75 * np.interp(at, np.arange(energy.size), energy))
     strength[0] = max(1.2, strength[0])
     out = 0.5 * clatter(bunch, at, strength, random, 0.97, length, 0.07)
-    return (0.3 + 0.7 * hit.force) * tilt(fade(highpass(out, 1200.0), end=0.1), character.brightness)
+    return dynamics(tilt(fade(highpass(out, 1200.0), end=0.1), character.brightness), hit.force)
 
 
 def chain(hit: Hit) -> Signal:
     """Links of a chain running over one another: many, quick, and lower the heavier it is."""
     character, random = hit.character, hit.random
-    big = 0.30 + 0.25 * character.size + 0.2 * (character.weight - 0.5)
+    big = 0.30 + 0.25 * character.bulk + 0.2 * (character.weight - 0.5)
     links = _things(hit, "metal", 4, big - 0.06, big + 0.10, 18)
     lasting = random.uniform(0.7, 1.0)
     time = seconds(samples(lasting))
@@ -64,14 +66,14 @@ def chain(hit: Hit) -> Signal:
     out = 0.30 * clatter(links, at, strength, random, 0.88, length, 0.022)
     rub = bandpass(burst(time.size, random, 10.0), 1500.0, 6500.0, order=1) * run
     add(out, 0.05 * rub * (0.6 + 0.4 * np.sin(2 * np.pi * 24.0 * time) ** 2), 0)
-    return (0.3 + 0.7 * hit.force) * tilt(fade(out, end=0.12), character.brightness)
+    return dynamics(tilt(fade(out, end=0.12), character.brightness), hit.force)
 
 
 def dishes(hit: Hit) -> Signal:
     """Plates and bowls set down on one another, a fork or two among them."""
     character, random = hit.character, hit.random
     material = character.material or "ceramic"
-    pile = _things(hit, material, 3, 0.30 + 0.2 * character.size, 0.50 + 0.3 * character.size, 26)
+    pile = _things(hit, material, 3, 0.30 + 0.2 * character.bulk, 0.50 + 0.3 * character.bulk, 26)
     forks = _things(hit, "metal", 2, 0.10, 0.25, 16)
     count = random.integers(3, 6)
     at = np.concatenate([[0.0], np.sort(random.uniform(0.05, 0.42, count))]) * RATE
@@ -83,14 +85,14 @@ def dishes(hit: Hit) -> Signal:
     out += 0.5 * clatter(pile[:1], np.asarray(rock * RATE), 0.45 * 0.75 ** np.arange(9.0), random, 0.88, length, 0.07)
     late = random.uniform(0.0, 0.4, 4) * RATE
     out += 0.16 * clatter(forks, late, random.uniform(0.3, 1.0, 4), random, 0.95, length, 0.12)
-    return (0.25 + 0.75 * hit.force) * tilt(fade(out, end=0.15), character.brightness)
+    return dynamics(tilt(fade(out, end=0.15), character.brightness), hit.force, 0.25)
 
 
 def clink(hit: Hit) -> Signal:
     """Two glasses meet: both ring, each a pure tone or two that beats, and touch again at once."""
     character, random = hit.character, hit.random
     glasses = _things(
-        hit, character.material or "glass", 2, 0.28 + 0.25 * character.size, 0.36 + 0.3 * character.size, 10
+        hit, character.material or "glass", 2, 0.28 + 0.25 * character.bulk, 0.36 + 0.3 * character.bulk, 10
     )
     length = samples(1.5)
     out = np.zeros(length)
@@ -99,13 +101,13 @@ def clink(hit: Hit) -> Signal:
             ringing = blow(glass, random, 0.4 + 0.6 * hit.force, 0.93, 0.1, held=0.28)
             add(out, level * ringing, samples(touch) if touch else 0)
     out += 0.15 * bandpass(burst(length, random, 0.0012), 3000.0, 12_000.0, order=1)
-    return (0.25 + 0.75 * hit.force) * tilt(fade(out, start=0.0003, end=0.4), character.brightness)
+    return dynamics(tilt(fade(out, start=0.0003, end=0.4), character.brightness), hit.force, 0.25)
 
 
 def dice(hit: Hit) -> Signal:
     """Dice thrown on a table: each tumbles over its edges, slower than it would bounce, and stops."""
     character, random = hit.character, hit.random
-    small = 0.06 + 0.2 * character.size
+    small = 0.06 + 0.2 * character.bulk
     cubes = _things(hit, character.material or "plastic", 3, small, small + 0.08, 10)
     table = body(MATERIALS[character.surface or "wood"], 0.62, hit.detail, hit.nature(), most=30)
     length = samples(1.1)
@@ -120,7 +122,31 @@ def dice(hit: Hit) -> Signal:
             at += gap
             gap *= random.uniform(0.68, 1.0)
             level *= random.uniform(0.55, 0.95)
-    return (0.3 + 0.7 * hit.force) * tilt(fade(out, end=0.1), character.brightness)
+    return dynamics(tilt(fade(out, end=0.1), character.brightness), hit.force)
+
+
+def _coin(hit: Hit) -> Body:
+    """A coin: a small free disc, whose lowest mode lies as high as 5 kHz (a doubloon) to 12 kHz (a cent)."""
+    minted = replace(MATERIALS["metal"], shape="disc", pitch=1900.0, damping=7.0)
+    return body(minted, 0.02 + 0.25 * hit.character.bulk, hit.detail, hit.nature(), most=14)
+
+
+def coin(hit: Hit) -> Signal:
+    """A coin dropped: it rings, bounces ever sooner, and wobbles down on its rim."""
+    character, random = hit.character, hit.random
+    disc = _coin(hit)
+    table = body(MATERIALS[character.surface or "wood"], 0.55, hit.detail, hit.nature(), most=24)
+    restitution = random.uniform(0.58, 0.7)
+    gap = random.uniform(0.17, 0.26)
+    bounces = np.concatenate([[0.0], np.cumsum(gap * restitution ** np.arange(6) * random.uniform(0.85, 1.15, 6))])
+    levels = np.concatenate([[1.0], restitution ** np.arange(1, 7) * random.uniform(0.7, 1.2, 6)])
+    wobble = bounces[-1] + np.cumsum(np.linspace(0.034, 0.013, 16) * random.uniform(0.9, 1.1, 16))
+    at = np.asarray(np.concatenate([bounces, wobble]) * RATE)
+    strength = np.concatenate([levels, 0.22 * np.linspace(1.0, 0.35, 16) * random.uniform(0.7, 1.2, 16)])
+    length = samples(float(at[-1]) / RATE + 0.5)
+    out = 0.9 * clatter([disc], at, strength, random, 0.97, length, 0.10)
+    out += 0.20 * clatter([table], at, strength, random, 0.84, length, 0.03)
+    return dynamics(tilt(fade(out, end=0.2), character.brightness), hit.force)
 
 
 def coin_spin(hit: Hit) -> Signal:
@@ -130,8 +156,8 @@ def coin_spin(hit: Hit) -> Signal:
     more where rolling does (Moffatt, "Euler's disk and its finite-time singularity", Nature 404, 2000).
     """
     character, random = hit.character, hit.random
-    lasting = random.uniform(1.5, 2.1) * (0.7 + 0.6 * character.size)
-    disc = body(MATERIALS["metal"], 0.03 + 0.14 * character.size, hit.detail, hit.nature(), most=20)
+    lasting = random.uniform(1.5, 2.1) * (0.7 + 0.6 * character.bulk)
+    disc = _coin(hit)
     table = body(MATERIALS[character.surface or "wood"], 0.55, hit.detail, hit.nature(), most=24)
     place = np.linspace(0.0, 1.0, 400, endpoint=False)
     rate = random.uniform(9.0, 12.0) * (1.0 - place) ** -0.42
@@ -146,15 +172,15 @@ def coin_spin(hit: Hit) -> Signal:
     length = samples(lasting + 0.25)
     out = 0.6 * clatter([disc], at * RATE, strength, random, 0.95, length, 0.06)
     out += 0.25 * clatter([table], at * RATE, strength, random, 0.86, length, 0.03)
-    return (0.3 + 0.7 * hit.force) * tilt(fade(out, end=0.15), character.brightness)
+    return dynamics(tilt(fade(out, end=0.15), character.brightness), hit.force)
 
 
 def rattle(bed: Bed) -> Signal:
     """Loose metal in a box, a toolbox or a shaken can: the pieces' clinks, and under each the box."""
     character, random = bed.character, bed.random
     nature = np.random.default_rng(random.integers(2**32))
-    inside = [body(MATERIALS["metal"], size, bed.detail, nature, 14) for size in nature.uniform(0.15, 0.45, 5)]
-    box = body(MATERIALS[character.material or "metal"], 0.62 + 0.25 * character.size, bed.detail, nature, 40)
+    inside = [body(MATERIALS["metal"], size, bed.detail, nature, 14) for size in nature.uniform(0.25, 0.55, 5)]
+    box = body(MATERIALS[character.material or "metal"], 0.62 + 0.25 * character.bulk, bed.detail, nature, 40)
     jerks = 0.5 + 0.5 * np.sin(
         2 * np.pi * (2.2 + 3.0 * character.speed) * np.linspace(0, bed.seconds, bed.activity.size)
     )
@@ -166,7 +192,7 @@ def rattle(bed: Bed) -> Signal:
     for pan in (0.75, 0.35):
         near = random.uniform(pan - 0.3, pan + 0.25, at.size)
         clinks = clatter(inside, at, strength * near, random, 0.9, bed.length, 0.05)
-        sides.append(clinks + 0.8 * clatter([box], at, strength, random, 0.72, bed.length, 0.05))
+        sides.append(clinks + 1.4 * clatter([box], at, strength, random, 0.72, bed.length, 0.05))
     return tilt(np.stack(sides, axis=1), character.brightness)
 
 
@@ -179,7 +205,7 @@ def chime(bed: Bed) -> Signal:
     character, random = bed.character, bed.random
     ratios = np.array([1.0, 2.756, 5.404, 8.933, 13.34])[: bed.detail.of(5, least=2)]
     scale = np.array([0, 2, 4, 7, 9, 12, 14, 16])[: 6 + int(2 * random.random())]
-    lowest = 620.0 * 3.0 ** (1.0 - 2.0 * character.size) * random.uniform(0.93, 1.07)
+    lowest = 620.0 * 3.0 ** (1.0 - 2.0 * character.bulk) * random.uniform(0.93, 1.07)
     tubes = lowest * 2 ** ((scale + 0.12 * random.standard_normal(scale.size)) / 12)
     wood = character.material in ("wood", "cardboard")
     lasting = 0.09 if wood else 1.6

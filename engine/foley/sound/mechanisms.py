@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.foley.sound.brief import RATE, Hit, Signal
-from engine.foley.sound.filters import add, bandpass, fade, lowpass, samples, seconds, tilt
+from engine.foley.sound.filters import add, bandpass, dynamics, fade, lowpass, samples, seconds, tilt
 from engine.foley.sound.modal import MATERIALS, Body, blow, body, clatter, ring
 from engine.foley.sound.noise import burst, wander
 
@@ -29,8 +29,8 @@ def _tock(hit: Hit, part: Body, hardness: float, tau: float, force: float = 0.6)
 def switch(hit: Hit) -> Signal:
     """A light switch: the rocker tips over its spring, snaps, and the box in the wall knocks."""
     character, random = hit.character, hit.random
-    rocker = _part(hit, character.material or "plastic", 0.16 + 0.2 * character.size)
-    box = _part(hit, "wood", 0.42 + 0.2 * character.size)
+    rocker = _part(hit, character.material or "plastic", 0.16 + 0.2 * character.bulk)
+    box = _part(hit, "wood", 0.42 + 0.2 * character.bulk)
     out = np.zeros(samples(0.28))
     tip = samples(random.uniform(0.010, 0.016))
     add(out, 0.18 * _tock(hit, rocker, 0.86, 0.004), 0)
@@ -39,14 +39,14 @@ def switch(hit: Hit) -> Signal:
     snap = bandpass(burst(samples(0.03), random, 0.0016), 1200.0, 6500.0, order=1)
     add(out, 0.5 * snap, tip)
     add(out, 0.25 * _tock(hit, rocker, 0.9, 0.005), tip + samples(random.uniform(0.014, 0.02)))
-    return (0.3 + 0.7 * hit.force) * tilt(fade(out, end=0.05), character.brightness)
+    return dynamics(tilt(fade(out, end=0.05), character.brightness), hit.force)
 
 
 def lock(hit: Hit) -> Signal:
     """A key: it goes in over the pins, turns with a scrape, and the bolt is thrown into the frame."""
     character, random = hit.character, hit.random
-    pins = _part(hit, "metal", 0.10, 14)
-    case = _part(hit, "metal", 0.50 + 0.25 * character.size, 30)
+    pins = _part(hit, "metal", 0.02 + 0.16 * character.bulk, 14)
+    case = _part(hit, "metal", 0.50 + 0.25 * character.bulk, 30)
     leaf = _part(hit, character.surface or "wood", 0.68, 30)
     slow = 1.5 ** (0.5 - character.speed)
     out = np.zeros(samples(1.35 * slow + 0.3))
@@ -64,7 +64,7 @@ def lock(hit: Hit) -> Signal:
         add(out, level * 0.8 * _tock(hit, case, 0.92, 0.028), start)
         add(out, level * 0.25 * _tock(hit, leaf, 0.62, 0.020), start)
         add(out, level * 0.3 * bandpass(burst(samples(0.02), random, 0.002), 1500.0, 7000.0, order=1), start)
-    return (0.3 + 0.7 * hit.force) * tilt(fade(out, end=0.1), character.brightness)
+    return dynamics(tilt(fade(out, end=0.1), character.brightness), hit.force)
 
 
 def typewriter(hit: Hit) -> Signal:
@@ -73,7 +73,11 @@ def typewriter(hit: Hit) -> Signal:
     Near the end of a line the bell rings, and at the end the carriage is pushed back over its ratchet.
     """
     character, random = hit.character, hit.random
-    bar, frame, platen = _part(hit, "metal", 0.20, 20), _part(hit, "metal", 0.66, 30), _part(hit, "rubber", 0.30, 12)
+    bar, frame, platen = (
+        _part(hit, "metal", 0.08 + 0.24 * character.bulk, 20),
+        _part(hit, "metal", 0.51 + 0.3 * character.bulk, 30),
+        _part(hit, "rubber", 0.30, 12),
+    )
     place = hit.turn % _LINE
     out = np.zeros(samples(1.6 if place >= _LINE - 6 else 0.4))
     add(out, 0.14 * _tock(hit, bar, 0.9, 0.006), 0)
@@ -99,53 +103,55 @@ def typewriter(hit: Hit) -> Signal:
 def camera_shutter(hit: Hit) -> Signal:
     """A reflex camera: the mirror slaps up, the curtains run, the mirror comes down; a large one is slower."""
     character, random = hit.character, hit.random
-    shell = _part(hit, character.material or "plastic", 0.34 + 0.3 * character.size, 24)
-    curtain = _part(hit, "metal", 0.08 + 0.15 * character.size, 16)
-    slow = 1.5 ** (character.size - character.speed)
+    shell = _part(hit, character.material or "plastic", 0.20 + 0.5 * character.bulk, 24)
+    curtain = _part(hit, "metal", 0.02 + 0.3 * character.bulk, 16)
+    high = 1.6 ** (0.5 - character.bulk)
+    slow = 1.5 ** (character.bulk - character.speed)
     out = np.zeros(samples(0.5))
     for at, mirror, blades in ((0.0, 0.75, 0.2), (0.034, 0.1, 0.8), (0.098, 0.2, 0.6), (0.112, 1.0, 0.3)):
         start = samples(at * slow * random.uniform(0.94, 1.06)) if at else 0
         add(out, mirror * _tock(hit, shell, 0.62, 0.016), start)
         add(out, 0.6 * blades * _tock(hit, curtain, 0.94, 0.005), start)
-        rustle = bandpass(burst(samples(0.03), random, 0.005), 3500.0, 12_000.0, order=1)
+        rustle = bandpass(burst(samples(0.03), random, 0.005), 3500.0 * high, 12_000.0 * high, order=1)
         add(out, 0.28 * blades * rustle, start)
     length = samples(0.05 * slow)
     whirr = bandpass(burst(length, random, 10.0), 1800.0, 5000.0, order=1)
     add(out, 0.07 * whirr * np.hanning(length), samples(0.045 * slow))
-    return (0.3 + 0.7 * hit.force) * tilt(fade(out, end=0.05), character.brightness)
+    return dynamics(tilt(fade(out, end=0.05), character.brightness), hit.force)
 
 
 def zip_(hit: Hit) -> Signal:
     """A slider over its teeth: each clicks, so the buzz is as high as the hand is fast; it ends at the stop."""
     character, random = hit.character, hit.random
-    lasting = random.uniform(0.45, 0.65) * 2.2 ** (0.5 - character.speed) * (0.7 + 0.6 * character.size)
+    lasting = random.uniform(0.45, 0.65) * 2.2 ** (0.5 - character.speed) * (0.7 + 0.6 * character.bulk)
     points = 300
     place = np.linspace(0.0, 1.0, points)
     hand = np.sin(np.pi * np.clip(0.12 + 0.80 * place ** random.uniform(0.8, 1.3), 0.0, 1.0))
     hand *= 1.0 + 0.10 * wander(points, 7.0, points / lasting, random)
-    rate = (70.0 + 330.0 * (0.6 + 0.8 * character.speed) * hand) * 1.5 ** (0.5 - character.size)
+    rate = (70.0 + 330.0 * (0.6 + 0.8 * character.speed) * hand) * 1.5 ** (0.5 - character.bulk)
     passed = np.cumsum(rate) * lasting / points
     at = np.interp(np.arange(0.0, passed[-1]), passed - passed[0], place * lasting)
     at = at + random.normal(0.0, 0.00025, at.size)
     strength = (0.25 + 0.75 * np.interp(at / lasting, place, hand)) * np.exp(0.25 * random.standard_normal(at.size))
     plastic = character.material in ("plastic", "rubber")
-    tooth = _part(hit, "plastic" if plastic else "metal", 0.03 if plastic else 0.02, 12)
+    tooth = _part(hit, "plastic" if plastic else "metal", 0.01 + (0.16 if plastic else 0.12) * character.bulk, 12)
     slider = _part(hit, "metal", 0.20, 14)
     length = samples(lasting + 0.2)
     out = 0.5 * clatter([tooth], at * RATE, strength, random, 0.93, length, 0.0015)
-    ground = bandpass(burst(length, random, 10.0), 2200.0, 9000.0, order=1)
+    high = 1.7 ** (0.5 - character.bulk)
+    ground = bandpass(burst(length, random, 10.0), 2200.0 * high, 9000.0 * high, order=1)
     time = seconds(length)
     moved = np.interp(time, place * lasting, hand, right=0.0) * (time < lasting)
     out += 0.05 * ground * moved
-    out += 0.25 * bandpass(out, 700.0, 1600.0, order=1)  # the cloth it is sewn to
+    out += 0.25 * bandpass(out, 700.0 * high, 1600.0 * high, order=1)  # the cloth it is sewn to
     add(out, 0.35 * _tock(hit, slider, 0.92, 0.010), samples(lasting))
-    return (0.3 + 0.7 * hit.force) * tilt(fade(out, start=0.002, end=0.05), character.brightness)
+    return dynamics(tilt(fade(out, start=0.002, end=0.05), character.brightness), hit.force)
 
 
 def stapler(hit: Hit) -> Signal:
     """A stapler pressed: the spring gives, the blade drives the staple through, the arm jumps back."""
     character, random = hit.character, hit.random
-    arm, blade = _part(hit, "metal", 0.48 + 0.2 * character.size, 24), _part(hit, "metal", 0.16, 14)
+    arm, blade = _part(hit, "metal", 0.48 + 0.2 * character.bulk, 24), _part(hit, "metal", 0.16, 14)
     base = _part(hit, character.surface or "wood", 0.5, 20)
     out = np.zeros(samples(0.6))
     add(out, 0.30 * _tock(hit, arm, 0.78, 0.012), 0)
@@ -157,4 +163,4 @@ def stapler(hit: Hit) -> Signal:
     back = drive + samples(random.uniform(0.11, 0.16))
     add(out, 0.40 * _tock(hit, arm, 0.86, 0.030), back)
     add(out, 0.18 * lowpass(burst(samples(0.05), random, 0.006), 2500.0), back)
-    return (0.3 + 0.7 * hit.force) * tilt(fade(out, end=0.1), character.brightness)
+    return dynamics(tilt(fade(out, end=0.1), character.brightness), hit.force)

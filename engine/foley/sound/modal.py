@@ -16,7 +16,6 @@ from typing import Literal
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy import signal as dsp
 
 from engine.foley.sound.brief import RATE, Detail, Signal
 from engine.foley.sound.filters import HIGHEST, fade, samples
@@ -26,7 +25,7 @@ _KNOWN_MODES = 24 * 24
 _BLOCK = 256
 _GONE = -40.0  # e to this: 350 dB down
 
-Shape = Literal["plate", "bar", "shell", "membrane"]
+Shape = Literal["plate", "bar", "shell", "disc", "membrane"]
 
 
 @dataclass(frozen=True)
@@ -125,6 +124,9 @@ def _shape(shape: Shape, aspect: float) -> tuple[Signal, Signal]:
         n = np.repeat(np.arange(2.0, MOST_MODES // 2 + 2), 2)  # each in two, a little apart: no glass is quite round
         ratios = (n / 2.0) ** 1.72 * np.where(np.arange(n.size) % 2, 1.013, 1.0)
         return ratios, np.stack([n, np.full(n.size, 0.5)], axis=1)
+    if shape == "disc":  # free at its rim (Fletcher and Rossing 1998, table 3.2); those with diameters in two
+        ratios = np.repeat([1.0, 1.73, 2.33, 3.91, 4.11, 6.30, 6.71], 2) * np.tile([1.0, 1.004], 7)
+        return ratios, np.stack([np.repeat([2.0, 1.0, 3.0, 1.0, 4.0, 2.0, 5.0], 2), np.full(14, 0.5)], axis=1)
     numbers = np.mgrid[1.0:25.0, 1.0:25.0].reshape(2, -1).T
     square = numbers[:, 0] ** 2 + (numbers[:, 1] / aspect) ** 2
     # Complete up to the first mode the grid lacks: (25, 1) or (1, 25).
@@ -179,7 +181,7 @@ def strike(
     """
     duration = min(longest, 7.0 * float(np.max(thing.tau)) + 0.02)
     response = ring(thing.frequency, thing.tau, amplitude, samples(duration))
-    return fade(np.asarray(dsp.oaconvolve(response, force)), end=min(0.02, duration / 4))
+    return fade(np.convolve(response, force), end=min(0.02, duration / 4))
 
 
 def blow(thing: Body, random: Generator, force: float, hardness: float, mass: float = 0.3, held: float = 1.0) -> Signal:

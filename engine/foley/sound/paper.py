@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.foley.sound.brief import RATE, Bed, Hit, Signal
-from engine.foley.sound.filters import bandpass, fade, samples, seconds, stretch, tilt
+from engine.foley.sound.filters import bandpass, dynamics, fade, samples, seconds, stretch, tilt
 from engine.foley.sound.grains import arrivals, scatter
 from engine.foley.sound.noise import burst, paint, wander
 
@@ -31,7 +31,7 @@ def paper(bed: Bed) -> Signal:
     count = round(bed.seconds * (140 + 900 * character.intensity))
     most = max(8, count)
     at = arrivals(most, stretch(hand, bed.length), bed.length, random)
-    stiff = 1.9 ** (0.5 - character.size) * 1.5 ** (0.5 - character.weight)
+    stiff = 2.2 ** (0.5 - character.bulk)
     frequency = stiff * np.exp(random.uniform(np.log(1500.0), np.log(11_000.0), most))
     tau = 0.0007 * np.exp(0.5 * random.standard_normal(most)) * (3000.0 / frequency) ** 0.4
     amplitude = _clicks(most, random)
@@ -61,7 +61,7 @@ def tear(hit: Hit) -> Signal:
     hand = (0.30 + 0.70 * place**1.3) * (1.0 + 0.22 * wander(points, 8.0, points / lasting, random))
     hand *= np.clip(place / 0.02, 0.0, 1.0) * np.clip((1.0 - place) / 0.03, 0.0, 1.0)
     centres = np.geomspace(500.0, 16_000.0, 18)
-    peak = (2300.0 + 4200.0 * hand)[:, None] * 1.5 ** (0.5 - character.weight)
+    peak = (2300.0 + 4200.0 * hand)[:, None] * 1.7 ** (0.5 - character.bulk)
     hiss = paint(hand[:, None] * np.exp(-0.5 * (np.log2(centres / peak) / 1.0) ** 2), centres, length, random)
     flow = stretch(hand, length)
     most = round(lasting * 1100)
@@ -72,7 +72,7 @@ def tear(hit: Hit) -> Signal:
     kept = hit.detail.of(most, least=20)
     snaps = scatter(at[:kept], frequency[:kept], np.full(kept, 0.0004), amplitude[:kept], length)
     out = 0.35 * hiss + 0.12 * np.sqrt(most / kept) * snaps
-    return (0.3 + 0.7 * hit.force) * tilt(fade(out, start=0.001, end=0.01), character.brightness)
+    return dynamics(tilt(fade(out, start=0.001, end=0.01), character.brightness), hit.force)
 
 
 def writing(bed: Bed) -> Signal:
@@ -91,11 +91,11 @@ def writing(bed: Bed) -> Signal:
         at += lasting + random.uniform(0.015, 0.07) + (random.uniform(0.2, 0.5) if random.random() < 0.12 else 0.0)
     speed = np.clip(pen * bed.activity, 0.0, 1.0)
     centres = np.geomspace(150.0, 15_000.0, 16)
-    corner = (2200.0 + 3800.0 * speed)[:, None]
+    corner = 1.6 ** (0.5 - character.bulk) * (2200.0 + 3800.0 * speed * (0.6 + 0.8 * character.speed))[:, None]
     hump = np.exp(-0.5 * (np.log2(centres / corner) / 0.9) ** 2) + 0.12 * np.exp(
         -0.5 * (np.log2(centres / 420.0) / 0.6) ** 2
     )
-    levels = (speed**0.9)[:, None] * hump
+    levels = (0.4 + 1.2 * character.intensity) * (speed**0.9)[:, None] * hump
     grain = stretch(np.exp(0.5 * wander(points * 4, 160.0, rate * 4, random)), bed.length)
     stroke = paint(levels, centres, bed.length, random) * grain
     apart = paint(levels, centres, bed.length, random)
@@ -113,7 +113,8 @@ def page(hit: Hit) -> Signal:
     centre = np.geomspace(250.0, 9000.0, 12)
     points = 120
     place = np.linspace(0.0, 1.0, points)
-    peak = (700.0 + 1500.0 * np.exp(-0.5 * ((place - 0.42) / 0.2) ** 2))[:, None]
+    high = 1.7 ** (0.5 - character.bulk)
+    peak = high * (700.0 + 1500.0 * np.exp(-0.5 * ((place - 0.42) / 0.2) ** 2))[:, None]
     hiss = paint(np.exp(-0.5 * (np.log2(centre / peak) / 0.9) ** 2), centre, length, random)
     out = 0.5 * hiss * sweep * flutter
     most = 60
@@ -123,4 +124,4 @@ def page(hit: Hit) -> Signal:
     late = np.maximum(time - 0.78 * lasting, 0.0)
     flat = bandpass(burst(length, random, 10.0), 300.0, 2200.0, order=1)
     out += 0.7 * flat * np.exp(-late / 0.012) * (late > 0) * np.clip(late / 0.002, 0.0, 1.0)
-    return (0.3 + 0.7 * hit.force) * tilt(fade(out, start=0.001, end=0.04), character.brightness)
+    return dynamics(tilt(fade(out, start=0.001, end=0.04), character.brightness), hit.force)

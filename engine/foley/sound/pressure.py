@@ -11,7 +11,19 @@ from __future__ import annotations
 import numpy as np
 
 from engine.foley.sound.brief import RATE, Hit, Signal
-from engine.foley.sound.filters import HIGHEST, add, bandpass, decay, fade, highpass, lowpass, samples, seconds, tilt
+from engine.foley.sound.filters import (
+    HIGHEST,
+    add,
+    bandpass,
+    decay,
+    dynamics,
+    fade,
+    highpass,
+    lowpass,
+    samples,
+    seconds,
+    tilt,
+)
 from engine.foley.sound.noise import burst, paint, wander
 
 
@@ -55,7 +67,7 @@ def cork(hit: Hit) -> Signal:
     out += 0.6 * lowpass(burst(length, random, 0.005), 3500.0, order=1)
     gas = highpass(burst(length, random, 0.10 + 0.14 * character.intensity), 3500.0, order=1)
     out += 0.05 * (0.4 + 1.2 * character.intensity) * gas * (1.0 - decay(length, 0.02))
-    return (0.35 + 0.65 * hit.force) * tilt(fade(out, start=0.0004, end=0.3), character.brightness)
+    return dynamics(tilt(fade(out, start=0.0004, end=0.3), character.brightness), hit.force, 0.35)
 
 
 def spray(hit: Hit) -> Signal:
@@ -74,4 +86,4 @@ def spray(hit: Hit) -> Signal:
     add(out, 0.38 * fade(paint(levels, centres, length, random), start=0.008, end=0.02), 0)
     for at, level in ((0, 0.5), (length - samples(0.02), 0.25)):
         add(out, level * bandpass(burst(samples(0.03), random, 0.0025), 1200.0, 6000.0, order=1), at)
-    return (0.3 + 0.7 * hit.force) * tilt(fade(out, start=0.0005, end=0.03), character.brightness)
+    return dynamics(tilt(fade(out, start=0.0005, end=0.03), character.brightness), hit.force)

@@ -1,11 +1,23 @@
-"""Everyday blows that are more than one body struck: chopping, drums, balls, punches, coins, breaking glass."""
+"""Everyday blows that are more than one body struck: chops, drums, balls, punches, falls, breaking glass and wood."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from engine.foley.sound.brief import RATE, Hit, Signal
-from engine.foley.sound.filters import HIGHEST, add, bandpass, decay, fade, highpass, lowpass, samples, seconds, tilt
+from engine.foley.sound.filters import (
+    HIGHEST,
+    add,
+    bandpass,
+    decay,
+    dynamics,
+    fade,
+    highpass,
+    lowpass,
+    samples,
+    seconds,
+    tilt,
+)
 from engine.foley.sound.grains import arrivals, heavy_tailed, scatter
 from engine.foley.sound.modal import MATERIALS, blow, body, ring
 from engine.foley.sound.noise import burst
@@ -24,7 +36,12 @@ def chop(hit: Hit) -> Signal:
     """A blade through something crisp, on to a board."""
     random = hit.random
     force = 0.3 + 0.7 * hit.force
-    board = body(MATERIALS[hit.character.surface or hit.character.material or "wood"], 0.55, hit.detail, hit.nature())
+    board = body(
+        MATERIALS[hit.character.surface or hit.character.material or "wood"],
+        0.35 + 0.4 * hit.character.bulk,
+        hit.detail,
+        hit.nature(),
+    )
     out = np.zeros(samples(0.7))
     add(out, 0.9 * force * blow(board, random, force, 0.66, 0.6), 0)
     length = samples(0.12)
@@ -34,9 +51,9 @@ def chop(hit: Hit) -> Signal:
     amplitude = 0.07 * heavy_tailed(most, random, 0.8) * random.choice([-1.0, 1.0], most)
     kept = hit.detail.of(most, least=10)
     add(out, force * scatter(at[:kept], frequency[:kept], np.full(kept, 0.0008), amplitude[:kept], length), 0)
-    blade = body(MATERIALS["metal"], 0.42, hit.detail, hit.nature(), most=20)
+    blade = body(MATERIALS["metal"], 0.22 + 0.4 * hit.character.bulk, hit.detail, hit.nature(), most=20)
     add(out, 0.14 * force * blow(blade, random, force, 0.9, 0.2, held=0.05), 0)
-    return tilt(fade(out, end=0.05), hit.character.brightness)
+    return dynamics(tilt(fade(out, end=0.05), hit.character.brightness), hit.force, 1.0)
 
 
 def drum(hit: Hit) -> Signal:
@@ -63,7 +80,7 @@ def drum(hit: Hit) -> Signal:
     out = 0.6 * tone + random.uniform(0.35, 0.6) * deep + (0.25 + 0.5 * character.brightness) * force * slap
     rise = samples(0.0008)
     out[:rise] *= np.linspace(0, 1, rise)
-    return force * fade(out, end=0.05)
+    return force * tilt(fade(out, end=0.05), character.brightness)
 
 
 def _cymbal(hit: Hit) -> Signal:
@@ -91,7 +108,7 @@ def ball(hit: Hit) -> Signal:
     a basketball's first at about 950 Hz (Russell, "Basketballs as spherical acoustic cavities", Am. J. Phys. 78, 2010).
     """
     random = hit.random
-    size = hit.character.size
+    size = hit.character.bulk
     force = 0.25 + 0.75 * hit.force
     length = samples(0.45)
     time = seconds(length)
@@ -118,7 +135,8 @@ def punch(hit: Hit) -> Signal:
     heavy = hit.character.weight
     length = samples(0.4)
     time = seconds(length)
-    glide = (64.0 + 90.0 * np.exp(-time / 0.014)) * 1.4 ** (0.5 - heavy) * random.uniform(0.85, 1.18)
+    glide = (64.0 + 90.0 * np.exp(-time / 0.014)) * 1.4 ** (0.5 - heavy) * 1.3 ** (0.5 - hit.character.size)
+    glide = glide * random.uniform(0.85, 1.18)
     thump = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, 0.026 + 0.020 * heavy)
     chest = bandpass(burst(length, random, 0.028), 75.0, 240.0, order=1)
     smack = bandpass(burst(length, random, 0.006), 800.0, 4500.0, order=1)
@@ -128,28 +146,14 @@ def punch(hit: Hit) -> Signal:
     return force * tilt(fade(out, start=0.0006, end=0.08), hit.character.brightness)
 
 
-def coin(hit: Hit) -> Signal:
-    """A small disc that rings, bounces ever sooner and spins out."""
-    random = hit.random
-    disc = body(MATERIALS["metal"], 0.02 + 0.12 * hit.character.size, hit.detail, hit.nature(), most=24)
-    out = np.zeros(samples(1.9))
-    at, gap, level = 0.0, random.uniform(0.16, 0.24), 1.0
-    for _ in range(12):
-        add(out, level * blow(disc, random, 0.6, 0.95, 0.05, held=0.25), round(at * RATE))
-        at += gap
-        gap *= random.uniform(0.58, 0.7)
-        level *= random.uniform(0.55, 0.7)
-    return (0.3 + 0.7 * hit.force) * tilt(fade(out, end=0.2), hit.character.brightness)
-
-
 def glass_break(hit: Hit) -> Signal:
     """The pane cracks, and its pieces fall and ring: large ones first, splinters after."""
     random = hit.random
-    size = hit.character.size
+    size = hit.character.bulk
     force = 0.4 + 0.6 * hit.force
     length = samples(1.3 + 0.7 * size)
     out = np.zeros(length)
-    pane = body(MATERIALS["glass"], 0.45 + 0.3 * size, hit.detail, hit.nature())
+    pane = body(MATERIALS["glass"], 0.35 + 0.5 * size, hit.detail, hit.nature())
     add(out, force * blow(pane, random, force, 0.97, 0.3, held=0.08), 0)
     crack = bandpass(burst(samples(0.12), random, 0.014), 1800.0, 15_000.0, order=1)
     add(out, 0.9 * force * crack, 0)
@@ -161,14 +165,14 @@ def glass_break(hit: Hit) -> Signal:
     )
     most = int(420 * (0.5 + size))
     at = arrivals(most, falling, length, random)
-    frequency = np.exp(random.uniform(np.log(2200.0), np.log(15_000.0), most))
+    frequency = 1.8 ** (0.5 - size) * np.exp(random.uniform(np.log(2200.0), np.log(13_000.0), most))
     tau = 0.012 * np.exp(0.6 * random.standard_normal(most)) * (4000.0 / frequency) ** 0.6
     amplitude = 0.09 * np.minimum(heavy_tailed(most, random, 1.0), 8.0) * np.exp(-at / RATE / 0.6)
     kept = hit.detail.of(most, least=12)
     loud = np.sqrt(most / kept)
     out += force * scatter(at[:kept], frequency[:kept], np.minimum(tau[:kept], 0.05), loud * amplitude[:kept], length)
     thud = lowpass(burst(length, random, 0.01), 900.0, order=1)
-    return tilt(fade(out + 0.25 * force * thud, end=0.3), hit.character.brightness)
+    return dynamics(tilt(fade(out + 0.25 * force * thud, end=0.3), hit.character.brightness), hit.force, 1.0)
 
 
 def fall(hit: Hit) -> Signal:
@@ -184,7 +188,14 @@ def fall(hit: Hit) -> Signal:
         level = force * level * random.uniform(0.8, 1.15)
         length = samples(0.45)
         time = seconds(length)
-        pitch = 58.0 * high * 1.5 ** (0.5 - heavy) * (1.0 + 0.7 * np.exp(-time / 0.018)) * random.uniform(0.93, 1.07)
+        pitch = (
+            58.0
+            * high
+            * 1.5 ** (0.5 - heavy)
+            * 1.3 ** (0.5 - character.size)
+            * (1.0 + 0.7 * np.exp(-time / 0.018))
+            * random.uniform(0.93, 1.07)
+        )
         thump = np.sin(2 * np.pi * np.cumsum(pitch) / RATE) * decay(length, 0.045 + 0.03 * heavy)
         flesh = bandpass(burst(length, random, 0.016), 120.0, 900.0 + 600.0 * force, order=1)
         add(out, level * (0.9 * thump + 1.1 * flesh) * np.clip(time / 0.003, 0.0, 1.0), at)
@@ -198,8 +209,9 @@ def wood_crack(hit: Hit) -> Signal:
     """Wood that breaks: fibres give one by one, then all at once, and the splinters after; both halves ring shortly."""
     character, random = hit.character, hit.random
     force = 0.4 + 0.6 * hit.force
-    branch = body(MATERIALS["wood"], 0.25 + 0.45 * character.size, hit.detail, hit.nature(), most=40)
+    branch = body(MATERIALS["wood"], 0.20 + 0.55 * character.bulk, hit.detail, hit.nature(), most=40)
     out = np.zeros(samples(0.9))
+    low = 1.6 ** (0.5 - character.bulk)
     before = random.uniform(0.05, 0.11) * (0.6 + 0.8 * character.size)
     near = before * (1.0 - np.abs(random.standard_normal(12)) * 0.33)
     cracks = np.concatenate([[0.0], near[near > 0.004], [before], before + random.exponential(0.06, 14)])
@@ -208,6 +220,6 @@ def wood_crack(hit: Hit) -> Signal:
         start = round(at * RATE)
         if level > 0.02:
             add(out, 0.6 * force * level * blow(branch, random, force, 0.84, 0.15, held=0.012), start)
-            sharp = bandpass(burst(samples(0.03), random, 0.0016 + 0.003 * level), 900.0, 6000.0, order=1)
+            sharp = bandpass(burst(samples(0.03), random, 0.0016 + 0.003 * level), 900.0 * low, 6000.0 * low, order=1)
             add(out, 0.8 * force * level * sharp, start)
-    return tilt(fade(out, start=0.0004, end=0.2), character.brightness)
+    return dynamics(tilt(fade(out, start=0.0004, end=0.2), character.brightness), hit.force, 1.0)

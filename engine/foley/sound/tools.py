@@ -12,7 +12,7 @@ import numpy as np
 from scipy import signal as dsp
 
 from engine.foley.sound.brief import RATE, Bed, Hit, Signal
-from engine.foley.sound.filters import HIGHEST, add, bandpass, fade, samples, stretch, tilt
+from engine.foley.sound.filters import HIGHEST, add, bandpass, dynamics, fade, samples, stretch, tilt
 from engine.foley.sound.modal import MATERIALS, blow, body, ring
 from engine.foley.sound.noise import burst, paint, wander
 
@@ -24,19 +24,19 @@ def hammer(hit: Hit) -> Signal:
     character, random = hit.character, hit.random
     force = 0.3 + 0.7 * hit.force
     board = body(MATERIALS[character.surface or character.material or "wood"], 0.6, hit.detail, hit.nature())
-    head = body(MATERIALS["metal"], 0.22 - 0.12 * (0.5 - character.weight), hit.detail, hit.nature(), most=16)
+    head = body(MATERIALS["metal"], 0.10 + 0.24 * character.bulk, hit.detail, hit.nature(), most=16)
     length = samples(0.6)
     out = np.zeros(length)
     add(out, 1.1 * force * blow(board, random, force, 0.74, 0.7, held=0.1), 0)
     add(out, 1.1 * force * blow(head, random, force, 0.93, 0.4, held=0.035), 0)
     sunk = (hit.turn % _BLOWS + random.uniform(0.0, 0.6)) / _BLOWS
-    first = 1150.0 / (1.0 - 0.45 * sunk) ** 2 * 1.5 ** (0.5 - character.size)
+    first = 1150.0 / (1.0 - 0.45 * sunk) ** 2 * 1.5 ** (0.5 - character.bulk)
     nail = first * np.array([1.0, 2.93, 5.4, 8.4])
     nail = nail[nail < HIGHEST]
     tau = (0.05 - 0.028 * sunk) / np.sqrt(nail / nail[0])
     add(out, 0.5 * force * ring(nail, tau, random.uniform(0.4, 1.0, nail.size) / np.sqrt(nail.size), samples(0.3)), 0)
     out += 0.7 * force * bandpass(burst(length, random, 0.0018), 1500.0, 9000.0, order=1)
-    return tilt(fade(out, start=0.0003, end=0.1), character.brightness)
+    return dynamics(tilt(fade(out, start=0.0003, end=0.1), character.brightness), hit.force, 1.0)
 
 
 def saw(bed: Bed) -> Signal:
@@ -48,16 +48,20 @@ def saw(bed: Bed) -> Signal:
     phase = np.cumsum(strokes) / rate + random.random()
     swing = np.sin(2 * np.pi * phase)
     speed = np.abs(swing) ** 0.8 * bed.activity
-    press = np.where(swing > 0, 1.0, 0.38)
+    press = np.where(swing > 0, 1.0, 0.38) * (0.5 + character.intensity)
     material = MATERIALS[character.material or character.surface or "wood"]
-    teeth = stretch(110.0 + 520.0 * speed, bed.length) * 1.5 ** (0.5 - character.size)
+    teeth = stretch(110.0 + 520.0 * speed, bed.length) * 1.5 ** (0.5 - character.bulk)
     beat = 2 * np.pi * np.cumsum(teeth) / RATE
     bite = 0.35 + 0.65 * (0.5 + 0.5 * np.cos(beat + 0.7 * stretch(wander(points, 30.0, rate, random), bed.length))) ** 2
     centres = np.geomspace(150.0, 15_000.0, 20)
-    peak = (1700.0 + 2300.0 * speed)[:, None] * (1.35 if material.loss < 0.01 else 1.0)
+    peak = (
+        (1300.0 + (1400.0 + 1800.0 * character.speed) * speed)[:, None]
+        * 1.9 ** (0.5 - character.bulk)
+        * (1.35 if material.loss < 0.01 else 1.0)
+    )
     hump = np.exp(-0.5 * (np.log2(centres / peak) / 1.15) ** 2)
     levels = (speed * press)[:, None] * hump
-    board = body(material, 0.45 + 0.3 * character.size, bed.detail, random)
+    board = body(material, 0.45 + 0.3 * character.bulk, bed.detail, random)
     response = blow(board, random, 0.5, 0.75, held=0.05)
     response /= max(float(np.sqrt(np.sum(response**2))), 1e-9)
     sides = []
@@ -79,7 +83,7 @@ def drill(bed: Bed) -> Signal:
     b = 1.0 - np.exp(-1.0 / (0.13 * rate))
     turning = dsp.lfilter([b], [1.0, b - 1.0], drive)
     load = np.clip(0.5 + 0.5 * wander(points, 0.5, rate, random), 0.0, 1.0) * drive
-    shaft = (90.0 + 330.0 * turning) * (1.0 - 0.2 * load) * 1.9 ** (0.5 - character.size)
+    shaft = (90.0 + 330.0 * turning) * (1.0 - 0.2 * load) * 1.9 ** (0.5 - character.bulk)
     shaft *= (0.8 + 0.4 * character.speed) * (1.0 + 0.004 * wander(points, 7.0, rate, random))
     turn = 2 * np.pi * np.cumsum(stretch(shaft, bed.length)) / RATE
     strong = stretch(turning, bed.length)
@@ -104,18 +108,18 @@ def drill(bed: Bed) -> Signal:
     for _ in range(2):
         air = paint(rush, centres, bed.length, random)
         cut = paint(bitten, centres, bed.length, random) * chatter
-        sides.append(0.55 * strong**1.2 * whine + 0.22 * air + 0.9 * cut)
+        sides.append(0.55 * strong**1.2 * whine + 0.22 * air + (0.3 + 1.2 * character.intensity) * cut)
     return tilt(np.stack(sides, axis=1), character.brightness)
 
 
 def scissors(hit: Hit) -> Signal:
     """Blades drawn along each other, ever nearer to their tips, and closed: a rising hiss, a snip."""
     character, random = hit.character, hit.random
-    lasting = random.uniform(0.13, 0.2) * 1.8 ** (0.5 - character.speed) * (0.7 + 0.6 * character.size)
+    lasting = random.uniform(0.13, 0.2) * 1.8 ** (0.5 - character.speed) * (0.7 + 0.6 * character.bulk)
     length = samples(lasting)
     place = np.linspace(0.0, 1.0, 60)[:, None]
     centres = np.geomspace(800.0, 17_000.0, 24)
-    slide = (2600.0 + 4200.0 * place**1.3) * 1.4 ** (0.5 - character.size)
+    slide = (2600.0 + 4200.0 * place**1.3) * 1.7 ** (0.5 - character.bulk)
     levels = (0.15 + 0.85 * place) * (
         np.exp(-0.5 * (np.log2(centres / slide) / 0.35) ** 2)
         + 0.6 * np.exp(-0.5 * (np.log2(centres / (1.9 * slide)) / 0.3) ** 2)
@@ -123,11 +127,11 @@ def scissors(hit: Hit) -> Signal:
     out = np.zeros(length + samples(0.3))
     hiss = paint(levels, centres, length, random) * (0.7 + 0.3 * wander(length, 60.0, RATE, random))
     add(out, 0.4 * fade(hiss, start=0.004, end=0.006), 0)
-    blade = body(MATERIALS["metal"], 0.12 + 0.2 * character.size, hit.detail, hit.nature(), most=18)
+    blade = body(MATERIALS["metal"], 0.04 + 0.36 * character.bulk, hit.detail, hit.nature(), most=18)
     add(out, 0.9 * blow(blade, random, 0.6, 0.95, 0.1, held=0.03), length)
     snip = bandpass(burst(samples(0.02), random, 0.002), 2500.0, 11_000.0, order=1)
     add(out, 0.35 * snip, length)
-    return (0.3 + 0.7 * hit.force) * tilt(fade(out, start=0.002, end=0.05), character.brightness)
+    return dynamics(tilt(fade(out, start=0.002, end=0.05), character.brightness), hit.force)
 
 
 def ratchet(hit: Hit) -> Signal:
@@ -136,7 +140,7 @@ def ratchet(hit: Hit) -> Signal:
     count = round(random.uniform(9, 14))
     gap = 0.055 * 2.2 ** (0.5 - character.speed) * random.uniform(0.9, 1.1)
     pawl = body(
-        MATERIALS[character.material or "metal"], 0.10 + 0.25 * character.size, hit.detail, hit.nature(), most=16
+        MATERIALS[character.material or "metal"], 0.10 + 0.25 * character.bulk, hit.detail, hit.nature(), most=16
     )
     frame = body(MATERIALS["metal"], 0.60, hit.detail, hit.nature(), most=20)
     out = np.zeros(samples(count * gap * 1.15 + 0.2))
@@ -148,4 +152,4 @@ def ratchet(hit: Hit) -> Signal:
         add(out, level * tick, round(at * RATE))
         add(out, 0.35 * level * case, round(at * RATE))
         at += gap * (1.0 + 0.12 * np.sin(np.pi * number / count)) * random.uniform(0.96, 1.04)
-    return (0.3 + 0.7 * hit.force) * tilt(fade(out, end=0.05), character.brightness)
+    return dynamics(tilt(fade(out, end=0.05), character.brightness), hit.force)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import signal as dsp
 
 from engine.foley.sound.brief import RATE, Hit, Signal
-from engine.foley.sound.filters import HIGHEST, add, bandpass, fade, highpass, lowpass, samples, seconds, tilt
+from engine.foley.sound.filters import HIGHEST, add, bandpass, dynamics, fade, highpass, lowpass, samples, seconds, tilt
 from engine.foley.sound.modal import MATERIALS, blow, body, contact, ring
 from engine.foley.sound.noise import burst, paint, wander
 
@@ -35,12 +35,12 @@ def sword(hit: Hit) -> Signal:
     levels = np.sin(np.pi * np.clip(place, 0.05, 1.0)) * np.exp(-0.5 * (np.log2(centres / along) / 0.30) ** 2)
     shing = paint(levels, centres, length, random) * (1.0 + 0.5 * wander(length, 45.0, RATE, random))
     add(out, 0.30 * force * fade(shing, start=0.01, end=0.03), samples(0.012))
-    return tilt(fade(out, start=0.0003, end=0.5), character.brightness)
+    return dynamics(tilt(fade(out, start=0.0003, end=0.5), character.brightness), hit.force, 1.0)
 
 
 def _blade(hit: Hit, nature: np.random.Generator, force: float) -> Signal:
     """One blade struck somewhere along it; held in a hand, so its lowest modes are soon gone."""
-    size = hit.character.size
+    size = hit.character.bulk
     n = np.arange(1.0, _MOST_BENDING + 1)
     bending = 95.0 * 2.4 ** (1.0 - 2.0 * size) * nature.uniform(0.9, 1.1) * ((2 * n + 1) / 3.0011) ** 1.9
     m = np.arange(1.0, _MOST_TWISTING + 1)
@@ -65,7 +65,7 @@ def arrow(hit: Hit) -> Signal:
     force = 0.35 + 0.65 * hit.force
     flight = random.uniform(0.26, 0.42) * 1.6 ** (0.5 - character.speed)
     out = np.zeros(samples(flight + 1.0))
-    pitch = 118.0 * 1.6 ** (0.5 - character.size) * random.uniform(0.94, 1.06)
+    pitch = 118.0 * 1.6 ** (0.5 - character.bulk) * random.uniform(0.94, 1.06)
     harmonic = np.arange(1.0, hit.detail.of(18, least=5) + 1)
     pluck = np.abs(np.sin(np.pi * harmonic * random.uniform(0.42, 0.5))) / harmonic**0.9
     string = ring(pitch * harmonic * np.sqrt(1 + 0.002 * harmonic**2), 0.075 / harmonic**0.5, pluck, samples(0.5))
@@ -91,7 +91,7 @@ def arrow(hit: Hit) -> Signal:
     wobble = np.sin(2 * np.pi * shaft * quiver) ** 2 * np.exp(-quiver / 0.12)
     buzz = np.sin(2 * np.pi * 6.27 * shaft * quiver) + 0.5 * np.sin(2 * np.pi * 17.5 * shaft * quiver)
     add(out, 0.30 * force * fade(buzz * wobble, start=0.004, end=0.1), whole + samples(0.006))
-    return tilt(fade(out, end=0.1), character.brightness)
+    return dynamics(tilt(fade(out, end=0.1), character.brightness), hit.force, 1.0)
 
 
 def whip(hit: Hit) -> Signal:
@@ -108,10 +108,10 @@ def whip(hit: Hit) -> Signal:
     peak = 500.0 * 8.0**place
     rush = paint(place**2.5 * np.exp(-0.5 * (np.log2(centres / peak) / 0.8) ** 2), centres, before, random)
     add(out, 0.22 * fade(rush, start=0.01, end=0.001), 0)
-    n = samples(0.0009 * (0.7 + 0.6 * character.size) * random.uniform(0.85, 1.15))
+    n = samples(0.0009 * (0.7 + 0.6 * character.bulk) * random.uniform(0.85, 1.15))
     shock = np.linspace(1.0, -1.0, n + 2)[1:-1]
     crack = lowpass(np.concatenate([shock, np.zeros(samples(0.004))]), 14_000.0, order=2)
     add(out, 1.4 * crack, before)
     tail = bandpass(burst(samples(0.4), random, 0.018), 900.0, 9000.0, order=1)
     add(out, 0.35 * tail, before + samples(0.0012))
-    return (0.35 + 0.65 * hit.force) * tilt(fade(out, end=0.1), character.brightness)
+    return dynamics(tilt(fade(out, end=0.1), character.brightness), hit.force, 0.35)

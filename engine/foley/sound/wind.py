@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.foley.sound.brief import Bed, Signal
-from engine.foley.sound.filters import lowpass, stretch, tilt
+from engine.foley.sound.filters import stretch, tilt
 from engine.foley.sound.grains import arrivals, heavy_tailed, scatter
 from engine.foley.sound.noise import paint, wander, whistle
 
@@ -63,24 +63,6 @@ def whoosh(bed: Bed) -> Signal:
         level = (speed**1.9)[:, None] * (hump + 0.10 * hump**0.25)
         sides.append(paint(level, centres, bed.length, bed.random))
     return tilt(np.stack(sides, axis=1), bed.character.brightness)
-
-
-def cloth(bed: Bed) -> Signal:
-    """Fabric or leaves: many small rubs, bright and dry, in step with the movement."""
-    points = bed.activity.size
-    rate = points / max(bed.seconds, 1e-3)
-    centres = np.array([150.0, 400.0, 1000.0, 2200.0, 4500.0, 8000.0, 14_000.0])
-    shape = np.array([0.25, 0.5, 0.8, 1.0, 0.8, 0.45, 0.15])
-    sides = []
-    shared = np.exp(0.8 * wander(points, 8.0, rate, bed.random))
-    for _ in range(2):
-        rub = shared * np.exp(0.6 * wander(points, 20.0, rate, bed.random))
-        tone = np.exp(0.35 * wander(points, 6.0, rate, bed.random))[:, None] ** np.linspace(-1, 1, centres.size)
-        sides.append(paint((bed.activity * rub)[:, None] * shape * tone, centres, bed.length, bed.random))
-    out = np.stack(sides, axis=1)
-    if bed.character.weight > 0.6:
-        out = lowpass(out, 3500.0, order=1)
-    return tilt(out, bed.character.brightness)
 
 
 def foliage(bed: Bed) -> Signal:
