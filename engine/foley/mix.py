@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pyloudnorm
@@ -33,13 +34,14 @@ _DIRECT_LOSS, _ROOM_LOSS = 2.4, 0.8
 so that what was asked for is still heard."""
 _AIR_TAPS = 129
 _BLOCK = 0.4  # s; the loudness meter's
+_FINER = dsp.firwin(81, 1 / 4, window=("kaiser", 5.0))  # what lies between samples, for four times as many
 
 
 @dataclass(frozen=True)
 class Stem:
     """One layer rendered: samples (n, 2), its role, its level in dB beside its role's, how far away it is (0..1)."""
 
-    samples: Signal
+    samples: Samples
     role: Role
     level: float
     distance: float
@@ -47,13 +49,16 @@ class Stem:
 
 def mix(stems: list[Stem], room: str, detail: Detail, loudness: float = LOUDNESS) -> Samples:
     """The finished sound of some stems of one length, as float32 (n, 2): `loudness` LUFS where its peaks allow it."""
-    dry, sent = _balanced(stems)
-    response = impulse_response(room, detail)
-    bus = dry
+    return master(_in_room(stems, impulse_response(room, detail)), loudness)
+
+
+def _in_room(stems: list[Stem], response: Signal) -> Signal:
+    """The stems together, with what the room answers."""
+    bus, sent = _balanced(stems)
     if len(response):
-        wet = np.stack([dsp.oaconvolve(sent[:, side], response[:, side]) for side in range(2)], axis=1)
-        bus = bus + wet[: len(bus)]
-    return master(bus, loudness)
+        for side in range(2):
+            bus[:, side] += dsp.oaconvolve(sent[:, side], response[:, side])[: len(bus)]
+    return bus
 
 
 def _balanced(stems: list[Stem]) -> tuple[Signal, Signal]:
@@ -107,13 +112,14 @@ def air_absorption(hz: Signal) -> Signal:
     return np.asarray(8.686 * hz**2 * (1.84e-11 * warmth**0.5 + warmth**-2.5 * relaxing))
 
 
-def measure(signal: Signal) -> float:
+def measure(signal: Signal | Samples) -> float:
     """Integrated loudness in LUFS of samples (n, 2); -inf for silence. Shorter than a meter's block: as if repeated."""
     peak = float(np.max(np.abs(signal), initial=0.0))
     if peak < 1e-7:
         return -np.inf
     least = samples(_BLOCK) + 1
-    heard = signal / peak  # at full scale first: the meter's absolute gate is not meant for a quiet stem
+    # At full scale first: the meter's absolute gate is not meant for a quiet stem.
+    heard = np.asarray(signal, np.float64) / peak
     if len(heard) < least:
         heard = np.tile(heard, (-(-least // len(heard)), 1))
     value = float(pyloudnorm.Meter(RATE).integrated_loudness(heard))
@@ -140,18 +146,24 @@ def master(bus: Signal, loudness: float = LOUDNESS) -> Samples:
 
 def _true_envelope(bus: Signal) -> Signal:
     """The largest true peak around each sample, both channels; looked up only where samples come near the ceiling."""
-    envelope: Signal = np.max(np.abs(bus), axis=1)
+    envelope = _loudest(bus)
     near = 10 ** ((CEILING - 6.0) / 20)
     loud = np.flatnonzero(envelope > near)
     if loud.size == 0:
         return envelope
     block, margin = 2048, 64
+    fine_filter: Any = _FINER
     for index in np.unique(loud // block):
         first, last = max(0, index * block - margin), min(len(bus), (index + 1) * block + margin)
-        fine = np.max(np.abs(dsp.resample_poly(bus[first:last], 4, 1, axis=0)), axis=1)
-        peaks = fine[: 4 * (last - first)].reshape(-1, 4).max(axis=1)
+        fine = _loudest(dsp.resample_poly(bus[first:last], 4, 1, axis=0, window=fine_filter))
+        peaks = np.maximum.reduce([fine[shift::4] for shift in range(4)])
         envelope[first:last] = np.maximum(envelope[first:last], maximum_filter1d(peaks, 3))
     return envelope
+
+
+def _loudest(bus: Signal) -> Signal:
+    """The larger of both channels, sample by sample."""
+    return np.asarray(np.maximum(np.abs(bus[:, 0]), np.abs(bus[:, 1])))
 
 
 def true_peak(bus: Signal) -> float:

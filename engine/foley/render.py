@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 
 from engine.foley import mix, spotting
+from engine.foley.ahead import THREADS
 from engine.foley.scene import CURVE_RATE, Scene
 from engine.foley.sound import STRIKES, TEXTURES
 from engine.foley.sound.brief import RATE, Bed, Detail, Hit, Signal
 from engine.foley.sound.filters import add, fade, stretch
 from engine.foley.spotting import CueSheet, Part
 from engine.foley.understand import Layer, Plan
-from engine.model import Parameters, Progress, Sound
+from engine.model import Parameters, Progress, Result, Sound
 
-_YIELD_EVERY = 0.2  # s of work between two words of progress
+_TELL_EVERY = 0.2  # s between two words of progress
 
 
 def render(
@@ -28,24 +29,38 @@ def render(
     sheet = spotting.spot(plan, scene, parameters.prompt_strength, parameters.focus_on_subject, seen)
     detail = Detail(parameters.quality_steps)
     length = max(1, round(seconds * RATE))
-    stems: list[mix.Stem] = []
-    for index, part in enumerate(sheet.parts):
-        done, next_done = (0.8 * step / len(sheet.parts) for step in (index, index + 1))
-        yield Progress(done, f"Making {_named(part.layer)}")
-        if part.activity is not None:
-            samples = _bed(part, parameters.seed, detail, seconds, length)
-        else:
-            samples = yield from _events(part, parameters.seed, detail, length, done, next_done)
-        character = part.layer.character
-        level = part.layer.family.gain + part.layer.prominence + 8.0 * (character.intensity - 0.5)
-        stems.append(mix.Stem(samples, part.layer.role, level, character.distance))
-    yield Progress(0.8, "Mixing")
-    room = plan.room or _place(sheet)
-    mixed = mix.mix(stems, room, detail, _loudness(sheet)) if stems else np.zeros((length, 2), dtype=np.float32)
+    mixed = np.zeros((length, 2), dtype=np.float32)
+    threads = ThreadPoolExecutor(THREADS)
+    try:
+        making = [threads.submit(_stem, part, parameters.seed, detail, seconds, length) for part in sheet.parts]
+        stems: list[mix.Stem] = []
+        for part, stem in zip(sheet.parts, making, strict=True):
+            message = Progress(0.8 * len(stems) / len(sheet.parts), f"Making {_named(part.layer)}")
+            stems.append((yield from _awaited(stem, message)))
+        if stems:
+            mixing = threads.submit(mix.mix, stems, plan.room or _place(sheet), detail, _loudness(sheet))
+            mixed = yield from _awaited(mixing, Progress(0.8, "Mixing"))
+    finally:
+        threads.shutdown(cancel_futures=True)
     moments = {part.layer.family.moment for part in sheet.parts if part.layer.role == "event"} or {"contact"}
     seen_at = {event for moment in moments for event in scene.instants(moment) if event.time < seconds}
     events = tuple(sorted(seen_at, key=lambda event: event.time))
     return Sound(mixed, events, report(plan, sheet))
+
+
+def _awaited(work: Future[Result], progress: Progress) -> Generator[Progress, None, Result]:
+    """The result of some work; until it is there, progress is told again and again."""
+    yield progress
+    while wait([work], _TELL_EVERY).not_done:
+        yield progress
+    return work.result()
+
+
+def _stem(part: Part, seed: int, detail: Detail, seconds: float, length: int) -> mix.Stem:
+    made = _events(part, seed, detail, length) if part.activity is None else _bed(part, seed, detail, seconds, length)
+    character = part.layer.character
+    level = part.layer.family.gain + part.layer.prominence + 8.0 * (character.intensity - 0.5)
+    return mix.Stem(made.astype(np.float32), part.layer.role, level, character.distance)
 
 
 def _loudness(sheet: CueSheet) -> float:
@@ -55,14 +70,11 @@ def _loudness(sheet: CueSheet) -> float:
     return mix.LOUDNESS + min(0.0, max(part.layer.prominence for part in sheet.parts))
 
 
-def _events(
-    part: Part, seed: int, detail: Detail, length: int, done: float, next_done: float
-) -> Generator[Progress, None, Signal]:
+def _events(part: Part, seed: int, detail: Detail, length: int) -> Signal:
     """Every cue of an event layer, struck and placed from left to right."""
     strike = STRIKES[part.layer.family.name]
     key = crc32(f"{part.layer.family.name} {part.layer.words}".encode())
     out = np.zeros((length, 2))
-    clock = time.monotonic()
     for turn, cue in enumerate(part.cues):
         hit = Hit(
             character=part.layer.character,
@@ -76,10 +88,6 @@ def _events(
         mono = strike(hit) * 10 ** (cue.gain / 20)
         left, right = _sides(cue.x)
         add(out, np.stack([mono * left, mono * right], axis=1), round(cue.time * RATE))
-        if time.monotonic() - clock > _YIELD_EVERY:
-            clock = time.monotonic()
-            share = (turn + 1) / len(part.cues)
-            yield Progress(done + share * (next_done - done), f"Making {_named(part.layer)}")
     return out
 
 

@@ -17,7 +17,7 @@ from engine.foley.sound.grains import arrivals
 from engine.foley.sound.noise import burst, coloured, lively, paint, wander
 
 
-def bubbles(at: Signal, pitch: Signal, amplitude: Signal, rise: Signal, length: int, chunk: int = 512) -> Signal:
+def bubbles(at: Signal, pitch: Signal, amplitude: Signal, rise: Signal, length: int, chunk: int = 64) -> Signal:
     """Bubbles at instants (samples) with a pitch (Hz), an amplitude and a rise of pitch (1/s times the damping).
 
     Damping after van den Doel: d = 0.13 / r + 0.0072 r^-1.5, in 1/s, r in metres.
@@ -33,9 +33,8 @@ def bubbles(at: Signal, pitch: Signal, amplitude: Signal, rise: Signal, length: 
         slow = damping[chosen, None] * time
         cycles = pitch[chosen, None] * time * (1.0 + 0.5 * rise[chosen, None] * slow)
         grains = np.sin(2 * np.pi * cycles) * np.exp(-slow) * amplitude[chosen, None]
-        place = at[chosen].astype(np.int64)[:, None] + np.arange(count)
-        inside = place < length
-        out += np.bincount(place[inside], weights=grains[inside], minlength=length)[:length]
+        for start, grain in zip(at[chosen], grains, strict=True):
+            add(out, grain, int(start))
     return out
 
 
