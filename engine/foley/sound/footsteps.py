@@ -53,7 +53,7 @@ FLOORS: dict[str, Floor] = {
     "ceramic": Floor(0.35, 0.40, 1.00, grains=0.04, crowd=0.04, low=3000, high=9000, tau=0.0006, lasting=0.12),
     "glass": Floor(0.55, 0.40, 0.80, grains=0.03, crowd=0.04, low=3000, high=9000, tau=0.001, lasting=0.12),
     "gravel": Floor(
-        0.00, 0.35, 0.08, grains=1.00, crowd=0.42, low=1300, high=8500, tau=0.0012, spread=0.95, lasting=0.30
+        0.00, 0.28, 0.08, grains=1.00, crowd=0.42, low=1600, high=9500, tau=0.0012, spread=0.95, lasting=0.30
     ),
     "snow": Floor(0.00, 0.30, 0.00, grains=0.90, crowd=0.90, low=500, high=3800, tau=0.0022, spread=0.55, lasting=0.36),
     "sand": Floor(0.00, 0.45, 0.00, grains=0.70, crowd=1.00, low=900, high=5500, tau=0.0005, spread=0.60, lasting=0.30),
