@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobs.models import Activity, Clip, Generation, Verb
+from jobs.models import Activity, Clip, Generation, Project, Verb
 
 if TYPE_CHECKING:
     from webapp.accounts.models import Team, User
@@ -18,7 +18,7 @@ def record(
     verb: Verb,
     subject: str = "",
     *,
-    about: Clip | Generation | None = None,
+    about: Clip | Generation | Project | None = None,
     data: dict[str, Any] | None = None,
 ) -> Activity:
     """Add a line to the team's activity: `by` did `verb` to `subject`, as it was called then.

@@ -21,14 +21,23 @@ class ReadOnly:
         return False
 
 
+class EvenFromTrash:
+    """Administrators see what is in the trash too."""
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        everything = self.model.everything.all()  # type: ignore[attr-defined]
+        ordering = self.get_ordering(request)  # type: ignore[attr-defined]
+        return everything.order_by(*ordering) if ordering else everything
+
+
 class Timeline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
     model = JobEvent
     fields = ("at", "kind", "stage", "message", "data")
 
 
 @admin.register(Generation)
-class GenerationAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("public_id", "status", "team", "prompt", "backend", "created_at", "finished_at")
+class GenerationAdmin(ReadOnly, EvenFromTrash, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("public_id", "status", "team", "prompt", "backend", "created_at", "finished_at", "deleted_at")
     list_filter = ("status", "backend", "team")
     search_fields = ("public_id", "prompt", "clip__public_id", "clip__name")
     list_select_related = ("team",)
@@ -36,7 +45,7 @@ class GenerationAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Clip)
-class ClipAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("public_id", "name", "team", "duration", "created_at")
+class ClipAdmin(ReadOnly, EvenFromTrash, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("public_id", "name", "team", "duration", "created_at", "deleted_at")
     search_fields = ("public_id", "name", "sha256")
     list_select_related = ("team",)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 from django.conf import settings
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, Storage
 from django.db.models.fields.files import FieldFile
 
 from jobs.media import sandbox
@@ -50,6 +50,22 @@ def local_path(stored: FieldFile, folder: Path) -> Path:
     with stored.open("rb") as source, target.open("wb") as copy:
         shutil.copyfileobj(source, copy, length=1024 * 1024)
     return target
+
+
+def remove_folder(storage: Storage, folder: str) -> None:
+    """Everything that lies in a row's folder, and the folder; what is gone already is no error. Raises OSError."""
+    for name in list_folder(storage, folder):
+        storage.delete(f"{folder}/{name}")
+    if isinstance(storage, FileSystemStorage):  # elsewhere a folder is only a part of its files' names
+        storage.delete(folder)
+
+
+def list_folder(storage: Storage, folder: str) -> list[str]:
+    """The names of the files in it; none where there is no such folder."""
+    try:
+        return list(storage.listdir(folder)[1])
+    except FileNotFoundError:
+        return []
 
 
 def remove_stored(*files: FieldFile) -> None:

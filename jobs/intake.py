@@ -15,14 +15,14 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from jobs import lifecycle, limits
+from jobs import activity, lifecycle, limits, trash
 from jobs.backends import registry
 from jobs.doorbell import ring
 from jobs.files import remove_stored, sandboxed, work_folder
 from jobs.media.operations import inspect
 from jobs.media.probe import Limits
 from jobs.media.sample import make_sample
-from jobs.models import Clip, Generation, Source
+from jobs.models import Clip, Generation, Project, Source, Verb
 
 if TYPE_CHECKING:
     from webapp.accounts.models import Team, User
@@ -56,9 +56,9 @@ def accept_clip(team: Team, user: User | None, upload: File[bytes], name: str) -
         facts = sandboxed(inspect, path, Limits(max_seconds=settings.MAX_CLIP_SECONDS), poster)
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        known = Clip.objects.filter(team=team, sha256=sha256).first()
+        known = Clip.everything.filter(team=team, sha256=sha256).first()
         if known:
-            return known
+            return _back_from_trash(known, user)
         clip = Clip(
             team=team, uploaded_by=user, name=shown_name(name), sha256=sha256, duration=facts.duration,
             facts=asdict(facts), preview_due_since=None if facts.plays_in_browsers else timezone.now(),
@@ -69,14 +69,22 @@ def accept_clip(team: Team, user: User | None, upload: File[bytes], name: str) -
                 clip.poster.save("poster.jpg", File(file), save=False)
             with transaction.atomic():
                 clip.save()
+                activity.record(team, user, Verb.UPLOADED, clip.name, about=clip)
                 if clip.preview_due_since:
                     transaction.on_commit(lambda: ring("make_preview", clip.pk))
         except IntegrityError:  # the same file came in twice at once, and the other one was faster
             remove_stored(clip.file, clip.poster)
-            return Clip.objects.get(team=team, sha256=sha256)
+            return Clip.everything.get(team=team, sha256=sha256)
         except BaseException:
             remove_stored(clip.file, clip.poster)
             raise
+    return clip
+
+
+def _back_from_trash(clip: Clip, user: User | None) -> Clip:
+    if clip.deleted_at:
+        trash.restore(clip.team, user, [clip], [])
+        clip.refresh_from_db()
     return clip
 
 
@@ -97,13 +105,15 @@ def accept_generation(
     *,
     source: Source = Source.BROWSER,
     backend: str = "",
+    project: Project | None = None,
     enqueue: bool = True,
 ) -> Generation:
     """Write a queued generation, its seed drawn if none was given, and ring for a worker once it is committed.
 
-    `clip` None means text to audio, `backend` "" the team's default. The terminal passes `enqueue=False`: it does the
-    work itself. Raises ValidationError for parameters out of range and a backend that there is not, and
-    `jobs.limits.LimitReached`, with a sentence, where the team's limit of the day leaves no room.
+    `clip` None means text to audio, `backend` "" the team's default. A clip that is in no project joins the
+    generation's. The terminal passes `enqueue=False`: it does the work itself. Raises ValidationError for parameters
+    out of range and a backend that there is not, and `jobs.limits.LimitReached`, with a sentence, where the team's
+    limit of the day leaves no room.
     """
     backend = backend or default_backend(team)
     if backend not in registry.NAMES:
@@ -115,6 +125,7 @@ def accept_generation(
         created_by=user,
         source=source,
         clip=clip,
+        project=project,
         prompt=parameters.prompt,
         negative_prompt=parameters.negative_prompt,
         duration=parameters.duration,
@@ -132,6 +143,9 @@ def accept_generation(
             limits.hold(team)
             limits.check_spending(generation, planned=True)
         generation.save()
+        if clip and project:
+            Clip.objects.filter(pk=clip.pk, project=None).update(project=project)
+        activity.record(team, user, Verb.MADE, generation.prompt, about=generation)
         lifecycle.note(generation, "queued", data={"seed_drawn": parameters.seed is None, "backend": backend})
         if enqueue:
             transaction.on_commit(lambda: ring("advance", generation.pk))
@@ -159,7 +173,15 @@ def another_take(
         focus_on_subject=generation.focus_on_subject,
         seed=generation.seed if same_seed else draw_seed_other_than(generation.seed),
     )
-    return accept_generation(generation.team, user, generation.clip, parameters, backend=backend or generation.backend)
+    project = generation.project
+    return accept_generation(
+        generation.team,
+        user,
+        generation.clip,
+        parameters,
+        backend=backend or generation.backend,
+        project=None if project and project.archived_at else project,
+    )
 
 
 def draw_seed() -> int:

@@ -63,14 +63,16 @@ def taken(primary_key: int) -> Iterator[Generation | None]:
     finally:
         stop.set()
         renewer.join()
-        Generation.objects.filter(pk=generation.pk, leased_by=generation.leased_by).update(
+        Generation.everything.filter(pk=generation.pk, leased_by=generation.leased_by).update(
             leased_by="", leased_until=None
         )
 
 
 def _take(primary_key: int) -> Generation | None:
     now = timezone.now()
-    generation = Generation.objects.select_related("clip", "team").filter(pk=primary_key, status__in=UNFINISHED).first()
+    generation = (
+        Generation.everything.select_related("clip", "team").filter(pk=primary_key, status__in=UNFINISHED).first()
+    )
     if generation is None or generation.wake_at > now + EARLY:
         return None
     if generation.leased_until is not None and generation.leased_until > now:
@@ -88,7 +90,7 @@ def _take(primary_key: int) -> Generation | None:
     if first:
         changes |= {"status": Status.RUNNING, "stage": Stage.PREPARING, "started_at": now, "stage_at": now}
         changes["message"] = ""
-    untouched = Generation.objects.filter(
+    untouched = Generation.everything.filter(
         pk=primary_key, status=generation.status, leased_by=abandoned, leased_until=generation.leased_until
     )
     with transaction.atomic():
@@ -124,7 +126,7 @@ def _held_back(generation: Generation) -> bool:
     # One that ends calls the next; coming back by itself is for the case that the call gets lost.
     waited = (timezone.now() - generation.created_at).total_seconds()
     delay = min(max(waited / 4, 2.0), settings.LEASE_SECONDS)
-    queued = Generation.objects.filter(pk=generation.pk, status=Status.QUEUED)
+    queued = Generation.everything.filter(pk=generation.pk, status=Status.QUEUED)
     queued.update(message=sentence, wake_at=timezone.now() + timedelta(seconds=delay))
     transaction.on_commit(lambda: ring("advance", generation.pk, delay))
     return True
@@ -134,9 +136,9 @@ def _call_next(generation: Generation) -> None:
     """The place of `generation` at its backend is free: the oldest of the team's that waits for one may begin."""
     if not limits.is_hosted(generation.backend):
         return
-    waiting = Generation.objects.filter(team=generation.team_id, backend=generation.backend, status=Status.QUEUED)
+    waiting = Generation.everything.filter(team=generation.team_id, backend=generation.backend, status=Status.QUEUED)
     oldest = waiting.order_by("pk").values_list("pk", flat=True).first()
-    if oldest and Generation.objects.filter(pk=oldest, status=Status.QUEUED).update(wake_at=timezone.now()):
+    if oldest and Generation.everything.filter(pk=oldest, status=Status.QUEUED).update(wake_at=timezone.now()):
         transaction.on_commit(lambda: ring("advance", oldest))
 
 
@@ -144,7 +146,7 @@ def _renew(generation: Generation, stop: threading.Event) -> None:
     try:
         while not stop.wait(settings.LEASE_SECONDS / 3):
             until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
-            Generation.objects.filter(pk=generation.pk, leased_by=generation.leased_by).update(leased_until=until)
+            Generation.everything.filter(pk=generation.pk, leased_by=generation.leased_by).update(leased_until=until)
     except Exception:  # the work itself will notice a lost lease; this thread only keeps it
         log.exception("%s: could not renew the lease", generation.public_id)
     finally:
@@ -153,7 +155,7 @@ def _renew(generation: Generation, stop: threading.Event) -> None:
 
 def update(generation: Generation, **changes: Any) -> None:
     """Write these columns if the lease still holds, and set them on the object. Raises LeaseLost."""
-    held = Generation.objects.filter(pk=generation.pk, leased_by=generation.leased_by, status__in=UNFINISHED)
+    held = Generation.everything.filter(pk=generation.pk, leased_by=generation.leased_by, status__in=UNFINISHED)
     if not held.update(**changes):
         raise LeaseLost(generation.public_id)
     for name, value in changes.items():
@@ -163,7 +165,7 @@ def update(generation: Generation, **changes: Any) -> None:
 def keep_ticket(generation: Generation, ticket: Ticket) -> None:
     """Store what a submitted request is known by at its backend; whoever holds the lease by now, it was submitted."""
     log.info("%s is %s at %s", generation.public_id, ticket["request_id"], generation.backend)
-    Generation.objects.filter(pk=generation.pk, remote={}).update(remote=ticket)
+    Generation.everything.filter(pk=generation.pk, remote={}).update(remote=ticket)
     generation.remote = ticket
     note(generation, "submitted", stage=generation.stage, data={"request_id": ticket["request_id"]})
 
@@ -237,11 +239,11 @@ def request_cancel(generation: Generation) -> bool:
     """Cancel at once what no worker has begun; ask the worker to stop otherwise. False when it was finished already."""
     now = timezone.now()
     with transaction.atomic():
-        queued = Generation.objects.filter(pk=generation.pk, status=Status.QUEUED)
+        queued = Generation.everything.filter(pk=generation.pk, status=Status.QUEUED)
         if queued.update(status=Status.CANCELLED, finished_at=now, cancel_requested=True, message=""):
             note(generation, str(Status.CANCELLED))
             return True
-        running = Generation.objects.filter(pk=generation.pk, status=Status.RUNNING)
+        running = Generation.everything.filter(pk=generation.pk, status=Status.RUNNING)
         if not running.update(cancel_requested=True, wake_at=now):
             return False
         note(generation, "cancel_requested")
@@ -251,16 +253,16 @@ def request_cancel(generation: Generation) -> bool:
 
 def cancel_was_requested(generation: Generation) -> bool:
     """As the row says now, not as it was when the worker took it."""
-    return Generation.objects.filter(pk=generation.pk, cancel_requested=True).exists()
+    return Generation.everything.filter(pk=generation.pk, cancel_requested=True).exists()
 
 
 def overdue() -> list[int]:
     """Unfinished generations nobody holds and whose ring must have been lost; their clock starts anew here."""
     now = timezone.now()
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
-    late = Generation.objects.filter(
+    late = Generation.everything.filter(
         free, status__in=UNFINISHED, wake_at__lt=now - timedelta(seconds=settings.LEASE_SECONDS)
     )
     keys = list(late.order_by("wake_at").values_list("pk", flat=True)[:1000])
-    Generation.objects.filter(pk__in=keys, status__in=UNFINISHED).update(wake_at=now)
+    Generation.everything.filter(pk__in=keys, status__in=UNFINISHED).update(wake_at=now)
     return keys

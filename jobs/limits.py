@@ -37,7 +37,9 @@ def crowded(generation: Generation) -> str:
     """Why a queued generation has to wait for others of its team, as a sentence; "" when it may begin."""
     if not is_hosted(generation.backend):
         return ""
-    running = Generation.objects.filter(team=generation.team, backend=generation.backend, status=Status.RUNNING).count()
+    running = Generation.everything.filter(
+        team=generation.team, backend=generation.backend, status=Status.RUNNING
+    ).count()
     if not settings.TEAM_CONCURRENCY or running < settings.TEAM_CONCURRENCY:
         return ""
     jobs = "1 job" if running == 1 else f"{running} jobs"
@@ -74,7 +76,7 @@ def spent_today(team: Team, backend: str, *, planned: bool = False, apart_from: 
     counted = Q(submitted_at__gte=_midnight())
     if planned:
         counted |= Q(submitted_at__isnull=True, status__in=UNFINISHED)
-    bought = Generation.objects.filter(counted, team=team, backend=backend)
+    bought = Generation.everything.filter(counted, team=team, backend=backend)
     if apart_from is not None:
         bought = bought.exclude(pk=apart_from.pk)
     return bought.aggregate(total=Sum("cost"))["total"] or Decimal()

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import math
 import secrets
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from jobs.media.probe import ClipFacts
@@ -39,10 +40,43 @@ def generation_id() -> str:
     return f"gen_{secrets.token_urlsafe(16)}"
 
 
+def project_id() -> str:
+    return f"project_{secrets.token_urlsafe(16)}"
+
+
 def _folder(instance: Clip | Generation, file_name: str) -> str:
     """Files lie under their row's public id; `file_name` is always ours, never the uploader's."""
     kind = "clips" if isinstance(instance, Clip) else "generations"
     return f"{kind}/{instance.public_id}/{file_name}"
+
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class Kept(models.Manager[Row]):
+    """What is not in the trash: what pages, lists and forms know of."""
+
+    def get_queryset(self) -> models.QuerySet[Row]:
+        return super().get_queryset().filter(deleted_at=None)
+
+
+class Project(models.Model):
+    """A film, a level of a game: what a team keeps together. Archived, it takes in nothing new."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=project_id, editable=False)
+    team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="projects")
+    name = models.CharField(max_length=100)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("name"), "team", name="a_project_name_is_one_projects_of_a_team")]
+
+    def __str__(self) -> str:
+        return f"{self.public_id} ({self.name})"
 
 
 class Clip(models.Model):
@@ -53,6 +87,7 @@ class Clip(models.Model):
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.SET_NULL, related_name="clips")
     name = models.CharField(max_length=255)  # as the uploader called it; shown, never used as a path
     file = models.FileField(upload_to=_folder, max_length=255)
     poster = models.FileField(upload_to=_folder, max_length=255, blank=True)
@@ -69,6 +104,10 @@ class Clip(models.Model):
     duration = models.FloatField(help_text="Seconds of picture")
     facts: models.JSONField[dict[str, Any]] = models.JSONField(help_text="jobs.media.probe.ClipFacts")
     created_at = models.DateTimeField(default=timezone.now)
+    deleted_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is in the trash")
+
+    objects = Kept()
+    everything: ClassVar[models.Manager[Clip]] = models.Manager()
 
     class Meta:
         constraints = [
@@ -81,6 +120,7 @@ class Clip(models.Model):
                 name="clip_preview_due",
                 condition=models.Q(preview_due_since__isnull=False),
             ),
+            models.Index(fields=["deleted_at"], name="clip_in_trash", condition=models.Q(deleted_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -147,6 +187,7 @@ class Generation(models.Model):
     source = models.CharField(max_length=10, choices=Source, default=Source.BROWSER)
     # Null: text to audio.
     clip = models.ForeignKey(Clip, null=True, blank=True, on_delete=models.PROTECT, related_name="generations")
+    project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.SET_NULL, related_name="generations")
 
     prompt = models.TextField(max_length=2000)
     negative_prompt = models.TextField(max_length=2000, blank=True)
@@ -209,12 +250,20 @@ class Generation(models.Model):
     notes: models.JSONField[list[str]] = models.JSONField(
         default=list, blank=True, help_text="What a person should know of the result: it is quiet, it was short"
     )
+    deleted_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is in the trash")
+
+    objects = Kept()
+    # With what is in the trash: for the work itself, which goes on to its end, and for what it cost.
+    everything: ClassVar[models.Manager[Generation]] = models.Manager()
 
     class Meta:
         indexes = [
             models.Index(fields=["team", "-created_at"], name="generation_history_of_team"),
             models.Index(
                 fields=["wake_at"], name="generation_due", condition=models.Q(status__in=["queued", "running"])
+            ),
+            models.Index(
+                fields=["deleted_at"], name="generation_in_trash", condition=models.Q(deleted_at__isnull=False)
             ),
         ]
 
@@ -275,6 +324,15 @@ class Verb(models.TextChoices):
     ROLE_CHANGED = "role_changed"
     HANDED_OVER = "handed_over"
     RENAMED = "renamed"
+    UPLOADED = "uploaded"
+    MADE = "made"
+    DELETED = "deleted"
+    RESTORED = "restored"
+    MOVED = "moved"
+    PROJECT_MADE = "project_made"
+    PROJECT_RENAMED = "project_renamed"
+    PROJECT_ARCHIVED = "project_archived"
+    PROJECT_RESTORED = "project_restored"
 
 
 class Activity(models.Model):

@@ -9,7 +9,7 @@ from typing import Any
 from celery.signals import worker_ready
 from django.utils import timezone
 
-from jobs import lifecycle, pipeline, previews
+from jobs import lifecycle, pipeline, previews, trash
 from jobs.celery import app
 from jobs.doorbell import ring
 from jobs.models import Clip, WorkerHeartbeat
@@ -48,6 +48,13 @@ def sweep() -> None:
         ring("advance", primary_key)
     for primary_key in previews.overdue():
         ring("make_preview", primary_key)
+
+
+@app.task
+def empty_trash() -> None:
+    """Remove for good what was in the trash for long enough, and say what files and rows don't match."""
+    trash.empty()
+    trash.check_files().log()
 
 
 @worker_ready.connect

@@ -1,4 +1,8 @@
-"""The team's media: the access check first, then the bytes, in the ranges a player asks for."""
+"""The team's media: the access check first, then the bytes, in the ranges a player asks for.
+
+What is in the trash is there for its team until it is removed for good: whoever plays it when it is deleted hears it to
+its end.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +57,7 @@ class Part:
 @require_safe
 def clip_file(request: TeamRequest, clip_id: str, kind: str) -> HttpResponseBase:
     """`original`, `playable` (the preview where browsers can't play the original) or `poster` of a clip."""
-    clip = clip_of(request, clip_id)
+    clip = clip_of(request, clip_id, in_trash_too=True)
     files = {"original": clip.file, "playable": playable(clip), "poster": clip.poster}
     return serve(request, files.get(kind), Path(clip.name).stem)
 
@@ -61,7 +65,7 @@ def clip_file(request: TeamRequest, clip_id: str, kind: str) -> HttpResponseBase
 @require_safe
 def generation_file(request: TeamRequest, generation_id: str, kind: str) -> HttpResponseBase:
     """`video`, `playable` (its preview where browsers can't play the picture) or `audio` of a generation."""
-    generation = generation_of(request, generation_id)
+    generation = generation_of(request, generation_id, in_trash_too=True)
     files = {
         "video": generation.video,
         "playable": generation.video_preview or generation.video,

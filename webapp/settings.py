@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from celery.schedules import crontab
 
 from webapp import environment
 
@@ -181,6 +182,8 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHand
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "incoming"
 FILE_UPLOAD_PERMISSIONS = 0o640
 WORK_DIR = DATA_DIR / "work"
+# How long deleted clips and generations can be restored; then their files are removed.
+TRASH_DAYS = environment.number("TRASH_DAYS", 30)
 for folder in (MEDIA_ROOT, FILE_UPLOAD_TEMP_DIR, WORK_DIR):
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -194,7 +197,10 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_TIMER_PRECISION = 0.05  # how late, in seconds, a task with a delay may be noticed
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
-CELERY_BEAT_SCHEDULE = {"sweep": {"task": "jobs.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}}}
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "jobs.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "empty-trash": {"task": "jobs.tasks.empty_trash", "schedule": crontab(hour=3, minute=30)},
+}
 if CELERY_BROKER_URL.startswith("filesystem"):
     CELERY_BROKER_TRANSPORT = "jobs.queue_folder:Transport"
     QUEUE_DIR = DATA_DIR / "queue"

@@ -5,10 +5,10 @@ from django.contrib import admin
 from django.urls import include, path
 
 from webapp import health, media
+from webapp.accounts import activity_page, invitation_pages, team_pages
 from webapp.accounts import backends as team_backends
-from webapp.accounts import invitation_pages, team_pages
 from webapp.accounts import views as accounts
-from webapp.studio import history, results
+from webapp.studio import history, projects, results, trash
 from webapp.studio import views as studio
 
 # One way to sign in, for administrators too.
@@ -27,7 +27,17 @@ urlpatterns = [
     path("history/live/", history.live, name="history-live"),
     path("media/clips/<str:clip_id>/<str:kind>", media.clip_file, name="clip-file"),
     path("media/g/<str:generation_id>/<str:kind>", media.generation_file, name="generation-file"),
+    path("projects/", projects.index, name="projects"),
+    path("projects/move/", projects.move, name="projects-move"),
+    path("projects/<str:project_id>/", projects.project, name="project"),
+    path("projects/<str:project_id>/rename/", projects.rename, name="project-rename"),
+    path("projects/<str:project_id>/archive/", projects.archive, name="project-archive"),
+    path("projects/<str:project_id>/restore/", projects.restore, name="project-restore"),
+    path("trash/", trash.contents, name="trash"),
+    path("trash/put/", trash.put, name="trash-put"),
+    path("trash/restore/", trash.restore, name="trash-restore"),
     path("team/", team_pages.team, name="team"),
+    path("team/activity/", activity_page.activity, name="team-activity"),
     path("team/name/", team_pages.rename, name="team-rename"),
     path("team/leave/", team_pages.leave, name="team-leave"),
     path("team/invitations/", team_pages.invite, name="team-invite"),

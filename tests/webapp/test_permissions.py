@@ -15,7 +15,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from jobs.models import Clip, Generation, Status
+from jobs.models import Clip, Generation, Project, Status
 from tests.webapp.conftest import PASSWORD, member
 from webapp.accounts import invitations
 from webapp.accounts.models import Membership, Role, Team, User
@@ -47,7 +47,20 @@ GET   generation-file+audio         yes      yes      yes      yes      404     
 GET   history?                      yes      yes      yes      yes      404      sign-in
 GET   history-live?                 yes      yes      yes      yes      404      sign-in
 
+GET   projects?                     yes      yes      yes      yes      404      sign-in
+POST  projects?                     yes      yes      yes      403      404      sign-in
+POST  projects-move?                yes      yes      yes      403      404      sign-in
+GET   project                       yes      yes      yes      yes      404      sign-in
+POST  project-rename                yes      yes      yes      403      404      sign-in
+POST  project-archive               yes      yes      yes      403      404      sign-in
+POST  project-restore               yes      yes      yes      403      404      sign-in
+GET   trash?                        yes      yes      yes      yes      404      sign-in
+POST  trash-put?                    yes      yes      yes      403      404      sign-in
+POST  trash-put?+confirmed          yes      yes      yes      403      404      sign-in
+POST  trash-restore?                yes      yes      yes      403      404      sign-in
+
 GET   team?                         yes      yes      yes      yes      404      sign-in
+GET   team-activity?                yes      yes      yes      yes      404      sign-in
 POST  team-rename?                  yes      yes      403      403      404      sign-in
 GET   team-leave?                   yes      yes      yes      yes      404      sign-in
 POST  team-leave?                   yes      yes      yes      yes      404      sign-in
@@ -95,6 +108,9 @@ SENT: dict[str, dict[str, str]] = {
     "POST studio?": {"mode": "text", "prompt": "Rain", "duration": "4", "quality_steps": "9", "prompt_strength": "4"},
     "POST studio?+choose": {"choose": "none"},
     "POST generation-take": {"seed": "new"},
+    "POST projects?": {"name": "The Long Night"},
+    "POST project-rename": {"name": "The Long Night"},
+    "POST trash-put?+confirmed": {"confirmed": "yes"},
     "POST team-rename?": {"name": "Late Shift"},
     "POST team-invite?": {"role": "member"},
     "POST member-role": {"role": "viewer"},
@@ -137,11 +153,12 @@ def world(team: Team, settings: Any) -> World:
     clients = {role: member(team, role, Role(role)) for role in WHO[:4]}
     clients["stranger"] = member(Team.objects.create(name="Elsewhere"), "stranger", Role.OWNER)
     other = Membership.objects.create(team=team, user=User.objects.create_user("other@example.org", PASSWORD))
+    project = Project.objects.create(team=team, name="A film")
     invitation, token = invitations.invite(team, Role.MEMBER, other.user)
     places = {
         "clip_id": clip.public_id, "generation_id": generation.public_id, "kind": "original", "backend": "fal",
-        "team_id": team.public_id, "membership_id": other.pk, "invitation_id": invitation.pk, "token": token,
-        "uidb36": "1", "key": "x",
+        "team_id": team.public_id, "project_id": project.public_id, "membership_id": other.pk,
+        "invitation_id": invitation.pk, "token": token,        "uidb36": "1", "key": "x",
     }  # fmt: skip
     return World(team, clip, generation, places, clients | {"signed-out": Client()})
 
@@ -271,7 +288,7 @@ def test_things_of_another_team_and_things_that_never_were_answer_the_same(world
     """Word for word, but for the address that was asked for: whether something exists elsewhere can't be found out."""
     never: dict[str, object] = {
         "clip_id": "asset_never", "generation_id": "gen_never", "team_id": "team_never", "membership_id": 10**9,
-        "invitation_id": 10**9,
+        "invitation_id": 10**9, "project_id": "project_never",
     }  # fmt: skip
     for row in ROWS:
         if row.outcomes[WHO.index("stranger")] != "404" or row.names_team or row.variant:

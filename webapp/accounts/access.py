@@ -22,7 +22,7 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
-from jobs.models import Clip, Generation
+from jobs.models import Clip, Generation, Project
 from webapp.accounts.models import Membership, Team, User
 from webapp.accounts.permissions import RULES, Action, may
 
@@ -66,15 +66,25 @@ def allow(request: TeamRequest, action: Action) -> None:
         raise PermissionDenied(RULES[action].refusal)
 
 
-def clip_of(request: TeamRequest, clip_id: str, action: Action = Action.LOOK) -> Clip:
+def clip_of(request: TeamRequest, clip_id: str, action: Action = Action.LOOK, *, in_trash_too: bool = False) -> Clip:
     """A clip of one of the person's teams, which becomes the request's; 404 and 403 as above."""
-    return thing_of(request, Clip.objects.all(), action, public_id=clip_id)
+    clips = Clip.everything if in_trash_too else Clip.objects
+    return thing_of(request, clips.all(), action, public_id=clip_id)
 
 
-def generation_of(request: TeamRequest, generation_id: str, action: Action = Action.LOOK) -> Generation:
+def generation_of(
+    request: TeamRequest, generation_id: str, action: Action = Action.LOOK, *, in_trash_too: bool = False
+) -> Generation:
     """A generation of one of the person's teams, which becomes the request's; 404 and 403 as above."""
-    generations = Generation.objects.select_related("clip", "created_by")
-    return thing_of(request, generations, action, public_id=generation_id)
+    generations = Generation.everything if in_trash_too else Generation.objects
+    return thing_of(
+        request, generations.select_related("clip", "created_by", "project"), action, public_id=generation_id
+    )
+
+
+def project_of(request: TeamRequest, project_id: str, action: Action = Action.LOOK) -> Project:
+    """A project of one of the person's teams, which becomes the request's; 404 and 403 as above."""
+    return thing_of(request, Project.objects.all(), action, public_id=project_id)
 
 
 def thing_of(request: TeamRequest, among: QuerySet[Thing], action: Action, **which: Any) -> Thing:

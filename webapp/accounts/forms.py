@@ -14,8 +14,9 @@ from django.shortcuts import redirect
 
 from webapp.accounts import invitations
 from webapp.accounts.middleware import SWITCHED_TO
-from webapp.accounts.models import Team, User
+from webapp.accounts.models import User
 from webapp.accounts.teams import Refused
+from webapp.fields import NameField
 
 
 class SetUpForm(forms.Form):
@@ -30,12 +31,8 @@ class SetUpForm(forms.Form):
             "invalid": "Enter an email address, like name@example.com.",
         },
     )
-    team_name = forms.CharField(
-        label="Team name",
-        max_length=Team._meta.get_field("name").max_length,
-        widget=forms.TextInput({"autocomplete": "organization"}),
-        help_text="Clips and results belong to the team.",
-        error_messages={"required": "Give your team a name."},
+    team_name = NameField(
+        "Team name", missing="Give your team a name.", help_text="Clips and results belong to the team."
     )
     password = forms.CharField(
         label="Password",

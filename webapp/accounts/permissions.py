@@ -16,6 +16,7 @@ class Action(StrEnum):
 
     LOOK = "look"  # see and hear what the team has, and who is in it
     CREATE = "create"  # upload clips, ask for sound, cancel it
+    ORGANISE = "organise"  # projects; move, delete and restore
     MANAGE_BACKENDS = "manage_backends"  # the team's default backend and its keys
     RENAME_TEAM = "rename_team"
     INVITE = "invite"  # see, make and revoke invitations
@@ -41,6 +42,7 @@ MANAGERS_DECIDE = "An owner or admin of your team decides this; ask one of them.
 RULES: dict[Action, Rule] = {
     Action.LOOK: Rule(EVERYBODY, ""),
     Action.CREATE: Rule(CREATORS, "You can look and listen in this team; ask an admin to let you create."),
+    Action.ORGANISE: Rule(CREATORS, "You can look and listen in this team; ask an admin to let you change things."),
     Action.MANAGE_BACKENDS: Rule(MANAGERS, MANAGERS_DECIDE),
     Action.RENAME_TEAM: Rule(MANAGERS, MANAGERS_DECIDE),
     Action.INVITE: Rule(MANAGERS, MANAGERS_DECIDE),

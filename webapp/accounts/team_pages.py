@@ -20,6 +20,7 @@ from webapp.accounts.access import TeamRequest, needs, thing_of
 from webapp.accounts.middleware import SWITCHED_TO
 from webapp.accounts.models import Invitation, Membership, Role, Team
 from webapp.accounts.permissions import Action, may
+from webapp.fields import NameField
 
 ROLES = {
     Role.OWNER: "Owner: everything, and who owns the team",
@@ -30,20 +31,7 @@ ROLES = {
 
 
 class NameForm(forms.Form):
-    """What a team is called. Unprintable characters, and those that turn the direction of text, are not kept."""
-
-    name = forms.CharField(
-        label="Team name",
-        max_length=Team._meta.get_field("name").max_length,
-        widget=forms.TextInput({"class": "box", "autocomplete": "organization", "dir": "auto"}),
-        error_messages={"required": "Give the team a name."},
-    )
-
-    def clean_name(self) -> str:
-        name = " ".join("".join(c if c.isprintable() else " " for c in self.cleaned_data["name"]).split())
-        if not name:
-            raise forms.ValidationError("Give the team a name.")
-        return name
+    name = NameField("Team name", missing="Give the team a name.")
 
 
 class InvitationForm(forms.Form):

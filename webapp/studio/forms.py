@@ -11,9 +11,10 @@ from django.db.models import Field
 from jobs import intake
 from jobs.backends import registry
 from jobs.media.errors import MediaError
-from jobs.models import Clip, Generation
+from jobs.models import Clip, Generation, Project
 from webapp import backends
 from webapp.accounts.models import Team, User
+from webapp.studio.projects import open_projects
 
 VIDEO, TEXT = "video", "text"
 MODES = [(VIDEO, "Video to audio"), (TEXT, "Text to audio")]
@@ -150,11 +151,22 @@ class GenerationForm(forms.Form):
         error_messages={"invalid_choice": UNKNOWN_BACKEND},
     )
 
+    project = forms.ChoiceField(
+        label="Project",
+        required=False,
+        widget=forms.Select({"class": "box"}),
+        error_messages={"invalid_choice": "This project is archived or gone. Choose another one."},
+    )
+
     def __init__(self, team: Team, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.team, self.user = team, user
         self.chosen: Clip | None = None
         self.backends = backends.choices(team)
+        self.projects = list(open_projects(team))
+        field = self.fields["project"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [("", "None"), *((project.public_id, project.name) for project in self.projects)]
         # What was taken before may not be ready any more.
         if self.initial.get("backend") not in [choice.name for choice in self.backends if choice.ready]:
             self.initial["backend"] = backends.default_of(team, self.backends)
@@ -165,6 +177,10 @@ class GenerationForm(forms.Form):
         if not choice.ready:
             raise forms.ValidationError(choice.refusal)
         return str(name)
+
+    def clean_project(self) -> Project | None:
+        wanted = self.cleaned_data["project"]
+        return next((project for project in self.projects if project.public_id == wanted), None)
 
     def clean(self) -> None:
         super().clean()
@@ -202,5 +218,6 @@ def initial_of(generation: Generation) -> dict[str, Any]:
         "mode": VIDEO if clip else TEXT,
         "clip": clip.public_id if clip else "",
         "backend": generation.backend,
+        "project": generation.project.public_id if generation.project else "",
         **{name: getattr(generation, name) for name in PARAMETERS},
     }

@@ -21,9 +21,11 @@ from jobs.backends import registry
 from jobs.backends.base import Offer, PolicyRefused, Unclear
 from jobs.limits import LimitReached
 from jobs.models import Clip, Generation, Stage, Status
+from jobs.trash import expires_at
 from webapp import backends
 from webapp.accounts.access import TeamRequest, generation_of
 from webapp.accounts.permissions import Action
+from webapp.studio.projects import open_projects
 from webapp.studio.understanding import Understanding
 
 SEED_OF_TAKE = {"same": True, "new": False}
@@ -34,14 +36,18 @@ AT_REST = {Status.SUCCEEDED: "Done", Status.FAILED: "Failed", Status.CANCELLED: 
 
 @require_safe
 def generation(request: TeamRequest, generation_id: str) -> HttpResponse:
-    """`GET /g/<id>/`"""
-    return _render(request, "studio/generation.html", generation_of(request, generation_id))
+    """`GET /g/<id>/`; of what is in the trash, that it is there."""
+    generation = generation_of(request, generation_id, in_trash_too=True)
+    if generation.deleted_at:
+        context = {"generation": generation, "expires_at": expires_at(generation.deleted_at)}
+        return render(request, "trash/in_trash.html", context, status=410)
+    return _render(request, "studio/generation.html", generation, projects=open_projects(request.team))
 
 
 @require_safe
 def live(request: TeamRequest, generation_id: str) -> HttpResponse:
     """`GET /g/<id>/live/`: the part of the page that changes, as it is now; 304 while it hasn't (RFC 9110, 13.1.2)."""
-    generation = generation_of(request, generation_id)
+    generation = generation_of(request, generation_id, in_trash_too=True)
     stamp = version(generation)
     unchanged = get_conditional_response(request, etag=stamp)
     response = unchanged or _render(request, "studio/_generation.html", generation)
@@ -79,8 +85,9 @@ def cancel(request: TeamRequest, generation_id: str) -> HttpResponse:
     return redirect("generation", generation.public_id)
 
 
-def _render(request: HttpRequest, template: str, generation: Generation) -> HttpResponse:
-    return render(request, template, {"page": Page.of(generation), "generation": generation, "clip": generation.clip})
+def _render(request: HttpRequest, template: str, generation: Generation, **more: Any) -> HttpResponse:
+    context = {"page": Page.of(generation), "generation": generation, "clip": generation.clip, **more}
+    return render(request, template, context)
 
 
 def version(generation: Generation) -> str:

@@ -14,7 +14,7 @@ from jobs import intake
 from jobs.limits import LimitReached
 from jobs.media.errors import MediaError
 from jobs.media.sample import SAMPLE_PROMPT
-from jobs.models import Clip
+from jobs.models import Clip, Project
 from webapp.accounts.access import TeamRequest, clip_of, generation_of, needs
 from webapp.accounts.permissions import Action
 from webapp.backends import Choice, cost
@@ -28,7 +28,7 @@ def studio(request: TeamRequest) -> HttpResponse:
     if request.method == "POST":
         return choose(request) if "choose" in request.POST else ask(request)
     earlier = request.GET.get("from")
-    initial = initial_of(generation_of(request, earlier)) if earlier else None
+    initial = initial_of(generation_of(request, earlier)) if earlier else {"project": _last_project(request)}
     return _studio(request, GenerationForm(request.team, request.user, initial=initial))
 
 
@@ -40,12 +40,29 @@ def ask(request: TeamRequest) -> HttpResponse:
         return _studio(request, form, status=422)
     try:
         generation = intake.accept_generation(
-            request.team, request.user, form.chosen, form.parameters(), backend=form.cleaned_data["backend"]
+            request.team,
+            request.user,
+            form.chosen,
+            form.parameters(),
+            backend=form.cleaned_data["backend"],
+            project=form.cleaned_data["project"],
         )
     except LimitReached as limit:
         form.add_error("backend", str(limit))
         return _studio(request, form, status=422)
+    _remember_project(request, generation.project)
     return redirect("generation", generation.public_id)
+
+
+def _remember_project(request: TeamRequest, project: Project | None) -> None:
+    """The next sound in this team goes where the last one went, unless another project is chosen."""
+    public_id = project.public_id if project else ""
+    if public_id != _last_project(request):
+        request.session[f"project:{request.team.public_id}"] = public_id
+
+
+def _last_project(request: TeamRequest) -> str:
+    return str(request.session.get(f"project:{request.team.public_id}", ""))
 
 
 @needs(Action.CREATE)
