@@ -88,7 +88,7 @@ def make_everything() -> dict[str, Any]:
     from django.core.files import File
     from django.utils import timezone
 
-    from jobs import keys
+    from jobs import keys, projects, trash
     from jobs.models import Clip, Generation, Stage, Status
     from webapp.accounts import invitations
     from webapp.accounts.models import Membership, Role, User
@@ -165,6 +165,12 @@ def make_everything() -> dict[str, Any]:
     for day in range(1, 31):
         at = {"created_at": now - timedelta(days=day), "seed": 100 + day}
         generation(None, Status.CANCELLED, prompt=f"Rain on a tin roof, take {day}", **at)
+    film = projects.make(team, user, "The Long Night")
+    Generation.objects.filter(seed__range=(101, 103)).update(project=film)
+    Clip.objects.filter(pk=silent.pk).update(project=film)
+    projects.archive(projects.make(team, user, "Last year’s game"), user)
+    deleted = generation(tall, Status.SUCCEEDED, prompt="Thunder that nobody wanted")
+    trash.discard(team, colleague, [], [Generation.objects.get(public_id=deleted)])
     running: dict[str, Any] = {"stage": Stage.GENERATING, "progress": 46, "message": "Shaping 6 impacts: wood on stone"}
     bought: dict[str, Any] = {"backend": "fal", "cost": "0.006", "submitted_at": now}
     return {
@@ -175,6 +181,7 @@ def make_everything() -> dict[str, Any]:
             "nora": signed_in(newcomer),
         },
         "generations": {
+            "deleted": deleted,
             "queued": generation(silent, Status.QUEUED),
             "running": generation(silent, Status.RUNNING, **running),
             "running_sound": generation(None, Status.RUNNING, **running),
