@@ -63,6 +63,17 @@ def invite(page: Page) -> None:
     expect(page.get_by_label("Link of the invitation")).to_be_visible()
 
 
+def open_a_project(page: Page) -> None:
+    page.get_by_role("link", name="The Long Night").click()
+    page.get_by_text("Rename the project").click()
+
+
+def delete(page: Page) -> None:
+    page.get_by_role("link", name="Rain on a tin roof").first.click()
+    page.get_by_role("button", name="Delete…").click()
+    expect(page.get_by_role("button", name="Delete")).to_be_visible()
+
+
 def open_another_team(page: Page) -> None:
     switch = page.locator("form[action*=switch]").get_attribute("action") or ""
     page.goto(f"/history/?team={switch.split('/')[2]}")
@@ -105,6 +116,11 @@ PAGES: dict[str, tuple[str | None, str, Callable[[Page], None] | None]] = {
     "backends": ("alice", "/team/backends/", open_everything),
     "backends, wrong": ("alice", "/team/backends/", store_nothing),
     "backends, member": ("mia", "/team/backends/", None),
+    "projects": ("alice", "/projects/", None),
+    "project": ("alice", "/projects/", open_a_project),
+    "trash": ("alice", "/trash/", None),
+    "trash, asked first": ("alice", "/history/", delete),
+    "activity": ("alice", "/team/activity/", None),
     "team": ("alice", "/team/", None),
     "team, invited": ("alice", "/team/", invite),
     "team, leave": ("alice", "/team/leave/", None),
