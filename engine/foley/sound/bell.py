@@ -36,13 +36,30 @@ def _with_overtones(table: Signal) -> Signal:
 
 
 def bell(hit: Hit) -> Signal:
-    """Large ones are church bells, small ones hand bells and chimes."""
+    """Large ones are church bells, small ones hand bells; a door's rings twice, a third apart, a bicycle's trills."""
+    random = hit.random
+    if hit.character.kind == "doorbell":
+        strokes = [(0.0, 1.0, 1.0), (random.uniform(0.42, 0.5), 2 ** (-4 / 12), 0.85)]
+    elif hit.character.kind == "bicycle":
+        gaps = np.tile([0.042] * 5 + [0.16], 2)[:-1] * random.uniform(0.85, 1.15, 11)
+        strokes = [(at, 1.0, random.uniform(0.4, 0.8)) for at in np.concatenate([[0.0], np.cumsum(gaps)])]
+    else:
+        return _rung(hit, 1.0)
+    parts = [(samples(at) if at else 0, level * _rung(hit, pitch)) for at, pitch, level in strokes]
+    out = np.zeros(max(start + len(part) for start, part in parts))
+    for start, part in parts:
+        add(out, part, start)
+    return out
+
+
+def _rung(hit: Hit, pitch: float) -> Signal:
+    """One stroke of the clapper; `pitch` is over the bell's own."""
     character = hit.character
     size = character.bulk
     table = _with_overtones(_CHURCH if size > 0.35 else _HAND)
     table = table[: hit.detail.of(len(table), least=4)]
     nature = hit.nature()
-    prime = 520.0 * 4.5 ** (1.0 - 2.0 * size) * nature.uniform(0.94, 1.06)
+    prime = pitch * 520.0 * 4.5 ** (1.0 - 2.0 * size) * nature.uniform(0.94, 1.06)
     # The hum of a great bell is heard for a minute, a doorbell for two seconds; ten seconds are kept.
     lasting = 1.0 * 5.0 ** (1.2 * size) * (0.8 if character.material in ("", "metal") else 0.3)
     force = 0.1 + 0.9 * hit.force

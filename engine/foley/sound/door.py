@@ -11,8 +11,14 @@ from engine.foley.sound.noise import burst
 
 
 def close(hit: Hit) -> Signal:
-    """A door drawn shut: a soft knock of the leaf, then the latch springs in."""
+    """A door drawn shut: a soft knock of the leaf, then the latch springs in. Opened: the other way about."""
     out = np.zeros(samples(0.8))
+    if hit.character.kind == "open":  # the latch is drawn, and the leaf comes off its seal
+        add(out, 0.45 * _latch(hit), 0)
+        away = samples(hit.random.uniform(0.07, 0.11))
+        add(out, 0.45 * _leaf(hit, 0.25), away)
+        add(out, 0.25 * lowpass(burst(samples(0.6), hit.random, 0.05), 900.0, order=1), away)
+        return dynamics(tilt(fade(out, end=0.05), hit.character.brightness), hit.force, 0.1)
     add(out, 0.9 * _leaf(hit, 0.45), 0)
     seal = lowpass(burst(samples(0.1), hit.random, 0.009), 500.0, order=1)
     add(out, 0.25 * seal, 0)

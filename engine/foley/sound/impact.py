@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from engine.foley.sound.brief import Hit, Signal
 from engine.foley.sound.filters import add, bandpass, samples, tilt
-from engine.foley.sound.modal import MATERIALS, MOST_MODES, Material, body, contact, strike
+from engine.foley.sound.modal import MATERIALS, MOST_MODES, Material, Shape, body, contact, strike
 from engine.foley.sound.noise import burst
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How a thing's form changes what its material does as a plate: its modes, its pitch, how freely it rings."""
+
+    shape: Shape | None = None
+    pitch: float = 1.0
+    damping: float = 1.0
+
+    def of(self, material: Material) -> Material:
+        return replace(
+            material,
+            shape=self.shape or material.shape,
+            pitch=material.pitch * self.pitch,
+            damping=material.damping * self.damping,
+        )
+
+
+_PLATE = _Form()
+_SHAPES = {
+    "pipe": _Form("bar", 1.7, 0.8),
+    "vessel": _Form("shell", 1.5, 2.5),  # held up by its walls: higher, and damped by what it stands on
+    "anvil": _Form("bar", 4.5, 4.0),
+}
+"""By `Character.kind`."""
 
 
 def impact(hit: Hit) -> Signal:
@@ -16,7 +44,7 @@ def impact(hit: Hit) -> Signal:
     Harder blows are shorter in contact and so brighter; each falls on another place, so no two have the same partials.
     """
     character = hit.character
-    struck = MATERIALS[character.material or character.surface or "wood"]
+    struck = _SHAPES.get(character.kind, _PLATE).of(MATERIALS[character.material or character.surface or "wood"])
     size = _size(hit)
     first = _blow(hit, struck, size, mass=character.weight)
     if character.surface and character.surface != character.material and character.material:

@@ -15,12 +15,13 @@ from engine.foley.sound.filters import (
     highpass,
     lowpass,
     samples,
+    saturate,
     seconds,
     tilt,
 )
 from engine.foley.sound.grains import arrivals, heavy_tailed, scatter
 from engine.foley.sound.modal import MATERIALS, blow, body, ring
-from engine.foley.sound.noise import burst
+from engine.foley.sound.noise import burst, wander
 
 # Zeros of the Bessel functions over the first: the modes of an ideal membrane (Fletcher and Rossing 1998, table 3.1).
 _MEMBRANE = np.array([
@@ -63,10 +64,11 @@ def drum(hit: Hit) -> Signal:
         return _cymbal(hit)
     random = hit.random
     force = 0.25 + 0.75 * hit.force
-    pitch = 120.0 * 3.4 ** (2 * (0.5 - character.size)) * hit.nature().uniform(0.95, 1.05)
+    snare = character.kind == "snare"
+    pitch = (185.0 if snare else 120.0) * 3.4 ** (2 * (0.5 - character.size)) * hit.nature().uniform(0.95, 1.05)
     modes = hit.detail.of(_MEMBRANE.size, least=4)
     frequency = pitch * _MEMBRANE[:modes] * (1 + 0.006 * hit.nature().standard_normal(_MEMBRANE.size)[:modes])
-    tau = (0.16 + 0.16 * character.size) / _MEMBRANE[:modes] ** 0.9
+    tau = (0.16 + 0.16 * character.size) / _MEMBRANE[:modes] ** 0.9 * (0.45 if snare else 1.0)
     # Away from the middle the higher modes answer, each to its own side; and the hand's own damping is never the same.
     place = random.uniform(0.15, 0.85)
     amplitude = np.cos(np.pi * place * np.arange(modes) * 0.7) * _MEMBRANE[:modes] ** (-0.9 + 0.8 * force)
@@ -77,6 +79,9 @@ def drum(hit: Hit) -> Signal:
     glide = pitch * random.uniform(0.985, 1.015) * (1 + 0.12 * force * np.exp(-seconds(length) / 0.03))
     deep = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, tau[0])
     slap = bandpass(burst(length, random, 0.006), 500.0, 2500.0 + 5000.0 * character.brightness, order=1)
+    if snare:  # wires under the lower skin, thrown off it and falling back
+        wires = bandpass(burst(length, random, 0.075), 1800.0, 9000.0, order=1)
+        slap = slap + 1.1 * wires * (1.0 + 0.4 * wander(length, 300.0, RATE, random))
     out = 0.6 * tone + random.uniform(0.35, 0.6) * deep + (0.25 + 0.5 * character.brightness) * force * slap
     rise = samples(0.0008)
     out[:rise] *= np.linspace(0, 1, rise)
@@ -142,7 +147,7 @@ def punch(hit: Hit) -> Signal:
     smack = bandpass(burst(length, random, 0.006), 800.0, 4500.0, order=1)
     flesh = bandpass(burst(length, random, 0.016), 200.0, 1100.0, order=1)
     rub = highpass(burst(length, random, 0.05), 2500.0, order=1) * (1 - decay(length, 0.02))
-    out = np.tanh(0.9 * thump + 1.3 * chest + force * (0.9 * smack + 1.2 * flesh) + 0.05 * rub)
+    out = saturate(0.9 * thump + 1.3 * chest + force * (0.9 * smack + 1.2 * flesh) + 0.05 * rub, 1.0)
     return force * tilt(fade(out, start=0.0006, end=0.08), hit.character.brightness)
 
 
@@ -202,7 +207,7 @@ def fall(hit: Hit) -> Signal:
         add(out, 0.9 * level * blow(floor, random, force, 0.28, 0.9, held=0.08), at)
         rub = bandpass(burst(length, random, 0.06), 1800.0, 6000.0, order=1) * (1.0 - decay(length, 0.015))
         add(out, 0.07 * level * rub, at)
-    return tilt(fade(np.tanh(1.1 * out), start=0.001, end=0.2), character.brightness)
+    return tilt(fade(saturate(out, 1.1), start=0.001, end=0.2), character.brightness)
 
 
 def wood_crack(hit: Hit) -> Signal:

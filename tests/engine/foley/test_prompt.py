@@ -164,6 +164,24 @@ def test_materials_ring_as_they_do() -> None:
     assert min(bright["metal"], bright["glass"]) > 1.5 * max(bright["wood"], bright["plastic"])
 
 
+def test_shoes_sound_as_hard_as_they_are() -> None:
+    """High heels are all click, boots have weight, bare feet do neither ring nor knock."""
+    steps = {
+        shoe: generate(f"footsteps in {shoe} on concrete, dry", duration=3.0).samples
+        for shoe in ("high heels", "boots", "bare feet")
+    }
+    bright = {shoe: centroid(samples) for shoe, samples in steps.items()}
+    assert bright["high heels"] > 1.5 * bright["boots"]
+    weight = {shoe: level_between(samples, 40, 200) - level(samples) for shoe, samples in steps.items()}
+    assert weight["bare feet"] > weight["boots"] > weight["high heels"] + 3
+
+
+def test_a_thing_s_form_is_heard() -> None:
+    """A sheet of metal has many modes, a pipe few and far apart."""
+    sheet, pipe = (generate(f"one hit on a metal {thing}, dry", duration=2.0).samples for thing in ("plate", "pipe"))
+    assert flatness(sheet) > 3 * flatness(pipe)
+
+
 def test_gravel_and_metal_in_a_cave_differ_as_the_words_say(ball: Path) -> None:
     """Gravel: bright, noisy, gone at once. Metal in a cave: tones that ring on."""
     gravel = generate("footsteps on gravel", ball).samples
