@@ -84,13 +84,16 @@ def beep(hit: Hit) -> Signal:
 def ui_click(hit: Hit) -> Signal:
     """What a screen answers with: a pop that falls through a fifth in some milliseconds, pure and dry."""
     character, random = hit.character, hit.random
-    lasting = 0.028 * 1.8 ** (0.5 - character.speed)
+    nature = hit.nature()  # every interface has its own
+    lasting = 0.028 * 1.8 ** (0.5 - character.speed) * nature.uniform(0.7, 1.4)
     length = samples(0.16)
     time = seconds(length)
-    pitch = 1150.0 * 2.2 ** (character.brightness - character.bulk) * random.uniform(0.9, 1.12)
-    glide = pitch * (1.0 + 0.5 * np.exp(-time / random.uniform(0.005, 0.009)))
+    pitch = (
+        1150.0 * 2.2 ** (character.brightness - character.bulk) * nature.uniform(0.8, 1.25) * random.uniform(0.96, 1.04)
+    )
+    glide = pitch * (1.0 + nature.uniform(0.2, 0.8) * np.exp(-time / random.uniform(0.005, 0.009)))
     phase = 2 * np.pi * np.cumsum(glide) / RATE + random.uniform(0, 2 * np.pi)
     out = np.zeros(length)
-    for harmonic, level in ((1, 1.0), (2, 0.28), (3, 0.08)):
+    for harmonic, level in ((1, 1.0), (2, nature.uniform(0.1, 0.45)), (3, nature.uniform(0.02, 0.15))):
         out += level * np.sin(harmonic * phase) * decay(length, lasting / harmonic)
     return (0.4 + 0.6 * hit.force) * fade(out, start=0.0012, end=0.05)
