@@ -113,6 +113,7 @@ def assert_locked(page: Page, *, seconds: float = 2.0) -> None:
 # Playing
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("state", ["voiced", "silent"])
 @pytest.mark.parametrize("rate", ["1", "2", "0.5"])
 def test_both_videos_stay_within_a_frame_at_any_rate(page: Page, site: Site, state: str, rate: str) -> None:
@@ -127,6 +128,7 @@ def test_both_videos_stay_within_a_frame_at_any_rate(page: Page, site: Site, sta
     assert seen["times"][1] > 1.0 * float(rate)
 
 
+@pytest.mark.alone
 def test_they_are_locked_again_after_a_seek_while_playing(voiced: Page) -> None:
     voiced.get_by_role("button", name="Play").click()
     voiced.wait_for_function("() => document.getElementById('result').currentTime > 0.3")
@@ -135,6 +137,7 @@ def test_they_are_locked_again_after_a_seek_while_playing(voiced: Page) -> None:
     assert voiced.evaluate(LOOK)["times"][1] > SECONDS / 2
 
 
+@pytest.mark.alone
 def test_the_loop_starts_both_over_together(voiced: Page) -> None:
     voiced.get_by_role("button", name="Loop").click()
     click_waveform(voiced, 0.9)
@@ -144,6 +147,7 @@ def test_the_loop_starts_both_over_together(voiced: Page) -> None:
     assert voiced.evaluate(LOOK)["paused"] == [False, False]
 
 
+@pytest.mark.alone
 def test_without_the_loop_both_stop_at_the_end_and_play_starts_over(voiced: Page) -> None:
     click_waveform(voiced, 0.97)
     voiced.get_by_role("button", name="Play").click()
@@ -166,6 +170,7 @@ def test_paused_they_show_the_very_same_frame(voiced: Page) -> None:
         assert seen["frames"][0] == seen["frames"][1] > 0
 
 
+@pytest.mark.alone
 def test_while_one_waits_for_its_data_the_other_is_held(page: Page, site: Site) -> None:
     held: list[Route] = []
     page.route(re.compile("/media/clips/.*/playable"), lambda route: held.append(route))
@@ -194,6 +199,7 @@ def test_one_click_switches_which_one_is_heard(voiced: Page) -> None:
     assert voiced.evaluate(LOOK)["muted"] == [True, False]
 
 
+@pytest.mark.alone
 def test_switching_while_playing_keeps_them_locked(voiced: Page) -> None:
     voiced.get_by_role("button", name="Play").click()
     voiced.wait_for_timeout(500)
@@ -226,6 +232,7 @@ def test_a_click_on_the_waveform_seeks_both(voiced: Page) -> None:
     assert seen["frames"][0] == seen["frames"][1] == pytest.approx(SECONDS / 4 * FPS, abs=1)
 
 
+@pytest.mark.alone
 def test_dragging_over_the_waveform_scrubs_and_play_goes_on_afterwards(voiced: Page) -> None:
     voiced.get_by_role("button", name="Play").click()
     box = voiced.get_by_role("slider", name="Position").bounding_box()
@@ -336,6 +343,7 @@ def test_the_slider_says_its_time_in_words(voiced: Page) -> None:
 # Sound alone
 
 
+@pytest.mark.alone
 def test_text_to_audio_plays_on_the_same_transport(page: Page, site: Site) -> None:
     page.goto(site.results("sound"))
     wait_for_media(page)
