@@ -30,9 +30,12 @@ def arrivals(count: int, rate: Signal, length: int, random: Generator) -> Signal
 
 
 def scatter(at: Signal, frequency: Signal, tau: Signal, amplitude: Signal, length: int) -> Signal:
-    """Grains mixed into `length` samples: starts in samples, frequencies in Hz, decays (1/e) in seconds."""
+    """Grains mixed into `length` samples: starts in samples, frequencies in Hz, decays (1/e) in seconds.
+
+    Where there are fewer starts than grains (nothing arrives when nothing moves) the others are left out.
+    """
     out = np.zeros(length + _BLOCK)
-    order = np.argsort(tau, kind="stable")
+    order = np.argsort(tau[: at.size], kind="stable")
     # Grains of about one length together: none is rendered for much longer than it is heard.
     steps = np.searchsorted(tau[order], tau[order[0]] * 1.5 ** np.arange(1, 24)) if len(order) else []
     for group in np.split(order, np.unique(steps)):

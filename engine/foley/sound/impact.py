@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.foley.sound.brief import Hit, Signal
-from engine.foley.sound.filters import add, bandpass, samples, tilt
+from engine.foley.sound.filters import add, bandpass, fade, samples, tilt
 from engine.foley.sound.modal import MATERIALS, MOST_MODES, Material, Shape, body, contact, strike
 from engine.foley.sound.noise import burst
 
@@ -53,14 +53,14 @@ def impact(hit: Hit) -> Signal:
         add(longest, first, 0)
         add(longest, 0.35 * under, 0)
         first = longest
-    return tilt(first, character.brightness)
+    return tilt(fade(first, start=0.0003), character.brightness)
 
 
 def knock(hit: Hit) -> Signal:
     """Knuckles on a door: a soft, small striker on a wide, thin, well-damped plate, so the low modes carry it."""
     struck = MATERIALS[hit.character.material or hit.character.surface or "wood"]
     sound = _blow(hit, struck, 0.35 + 0.5 * hit.character.size, mass=0.75, softness=0.18)
-    return tilt(sound, hit.character.brightness)
+    return tilt(fade(sound, start=0.0003), hit.character.brightness)
 
 
 def _size(hit: Hit) -> float:

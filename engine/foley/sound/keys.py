@@ -24,7 +24,7 @@ def keystroke(hit: Hit) -> Signal:
     add(out, 0.55 * force * blow(plate, random, force, 0.55, 0.3, held=0.02), samples(0.004))
     up = _tick(hit, 0.18 / key, "plastic", 3600.0 * key)
     add(out, 0.16 * force * up, samples(random.uniform(0.07, 0.11)))
-    return tilt(fade(out, end=0.02), hit.character.brightness)
+    return tilt(fade(out, start=0.0003, end=0.02), hit.character.brightness)
 
 
 def click(hit: Hit) -> Signal:
@@ -35,7 +35,7 @@ def click(hit: Hit) -> Signal:
     high = 1.6 ** (0.5 - hit.character.bulk)
     add(out, _tick(hit, size, material, 2900.0 * high), 0)
     add(out, 0.3 * _tick(hit, size * 0.9, material, 3500.0 * high), samples(hit.random.uniform(0.05, 0.055)))
-    return dynamics(tilt(out, hit.character.brightness), hit.force)
+    return dynamics(tilt(fade(out, start=0.0003), hit.character.brightness), hit.force)
 
 
 def _tick(hit: Hit, size: float, material: str, snap_hz: float) -> Signal:

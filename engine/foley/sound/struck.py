@@ -177,7 +177,9 @@ def glass_break(hit: Hit) -> Signal:
     loud = np.sqrt(most / kept)
     out += force * scatter(at[:kept], frequency[:kept], np.minimum(tau[:kept], 0.05), loud * amplitude[:kept], length)
     thud = lowpass(burst(length, random, 0.01), 900.0, order=1)
-    return dynamics(tilt(fade(out + 0.25 * force * thud, end=0.3), hit.character.brightness), hit.force, 1.0)
+    return dynamics(
+        tilt(fade(out + 0.25 * force * thud, start=0.0003, end=0.3), hit.character.brightness), hit.force, 1.0
+    )
 
 
 def fall(hit: Hit) -> Signal:
