@@ -24,10 +24,6 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from engine.foley.model import Foley
-from engine.foley.see import MAX_RATE, PIXELS, see
-from engine.frames import frames
-from engine.model import Parameters
 from jobs.media import sandbox
 from jobs.media.formats import sniff
 from jobs.media.probe import Limits, probe
@@ -37,7 +33,8 @@ from tests.programs import ROOT, Soundstage, soundstage
 from tests.services.person import ACCOUNT, Person, signed_in
 
 RUNS = 5
-SECONDS, LONG_SECONDS = 8, 80
+SECONDS, LONG_SECONDS, LARGE_SECONDS = 8, 80, 30
+GROWTH_SECONDS = (8, 16, 32)
 PAGE_PAUSE = 0.4  # seconds between a page's questions while a generation runs
 FPS, WIDTH, HEIGHT = 30, 1280, 720
 PROMPT = "knocks on wood, light wind"
@@ -62,7 +59,7 @@ def main() -> None:
             asset = person.upload(clip).json()["id"]
             _print(*_job(stage, person, asset))
             _print(*_click(stage, asset))
-        _print(*_model(clip))
+        _print(*_foley(clip, home))
         _print(*_mux(clip, long_clip, home))
         _print(*_hosted(home))
 
@@ -179,30 +176,32 @@ def _mux(clip: Path, long_clip: Path, home: Path) -> list[Row]:
     ]
 
 
-def _model(clip: Path) -> list[Row]:
-    """The engine's model in this process: the whole, and its parts alone: decoding, looking, sounding from words."""
-    model = Foley()
-    _exhaust(model.load())
-    parameters = Parameters(prompt=PROMPT, seed=7, duration=SECONDS)
-    decoding = _fastest(lambda: _exhaust(frames(clip, SECONDS, PIXELS, MAX_RATE)))
-    looking = _fastest(lambda: _exhaust(see(clip, SECONDS, None)))
-    whole = _fastest(lambda: _exhaust(model.generate(clip, parameters)))
-    sounding = _fastest(lambda: _exhaust(model.generate(None, parameters)))
-    parts = {"decoding": decoding, "vision": looking - decoding, "synthesis": sounding}
-    return [
-        Row(
-            "the model alone, of the clip’s length",
-            f"{whole / SECONDS:.3f} ({whole:.2f} s)",
-            "",
-            max(parts, key=lambda part: parts[part]),
-        ),
-        Row(
-            "    its shares",
-            ", ".join(f"{name} {part / sum(parts.values()):.0%}" for name, part in parts.items()),
-            "",
-            "",
-        ),
+def _foley(clip: Path, home: Path) -> list[Row]:
+    """The embedded model alone, each case in a process of its own, and how its cost grows with the length."""
+    large = _clip(home / "large.mp4", LARGE_SECONDS, fps=60, width=1920, height=1080)
+    cases: list[tuple[str, int, list[str], str]] = [
+        (f"foley: {SECONDS} s, {HEIGHT}p, {FPS} fps, of its length", SECONDS, [str(clip)], "0.15"),
+        (f"foley: {LARGE_SECONDS} s, 1080p, 60 fps", LARGE_SECONDS, [str(large)], "0.5"),
+        (f"foley: {LARGE_SECONDS} s from words alone", LARGE_SECONDS, [], "0.1"),
     ]
+    rows = []
+    for what, seconds, arguments, target in cases:
+        cost = _generating(seconds, *arguments)
+        parts, whole = cost["parts"], sum(cost["parts"].values())
+        shares = ", ".join(f"{part} {spent / whole:.0%}" for part, spent in parts.items())
+        busy = f"processors {whole / seconds:.3f}"
+        rows += [
+            Row(what, f"{cost['seconds'] / seconds:.3f} ({busy}: {shares})", target, max(parts, key=parts.__getitem__)),
+            Row("    its process’s memory at most", f"{cost['megabytes']:.0f} MB", "500 MB", ""),
+        ]
+    growth = {seconds: _clip(home / f"{seconds}-s.mp4", seconds) for seconds in GROWTH_SECONDS}
+    grown = [f"{_generating(each, str(path))['seconds'] / each:.3f} at {each} s" for each, path in growth.items()]
+    return [*rows, Row("foley: growth with the length", ", ".join(grown), "no growth", "")]
+
+
+def _generating(seconds: int, *clip: str) -> Any:
+    command = [sys.executable, "-m", "tests.bench.generating", str(seconds), *clip]
+    return json.loads(subprocess.check_output(command, cwd=ROOT))
 
 
 def _hosted(home: Path) -> list[Row]:
@@ -243,17 +242,12 @@ def _fastest(work: Callable[[], object]) -> float:
     return min(once() for _ in range(RUNS))
 
 
-def _exhaust(work: Any) -> None:
-    for _ in work:
-        pass
-
-
 # --- What it is measured with -----------------------------------------------------------------------------------------
 
 
-def _clip(path: Path, seconds: int) -> Path:
+def _clip(path: Path, seconds: int, fps: int = FPS, width: int = WIDTH, height: int = HEIGHT) -> Path:
     impacts = [0.5 + 0.75 * n for n in range(int((seconds - 0.5) / 0.75))]
-    bouncing_ball(path, fps=FPS, seconds=seconds, width=WIDTH, height=HEIGHT, impacts=impacts, background="textured")
+    bouncing_ball(path, fps=fps, seconds=seconds, width=width, height=height, impacts=impacts, background="textured")
     return path
 
 

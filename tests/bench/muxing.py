@@ -18,13 +18,13 @@ def main(clip: str, facts: str, wav: str, target: str) -> None:
     begun = time.perf_counter()
     mux(Path(clip), Path(wav), Path(target), ClipFacts(**json.loads(facts)))
     seconds = time.perf_counter() - begun
-    print(json.dumps({"seconds": seconds, "megabytes": _peak_kilobytes() / 1024}))
+    print(json.dumps({"seconds": seconds, "megabytes": peak_megabytes()}))
 
 
-def _peak_kilobytes() -> int:
+def peak_megabytes() -> float:
     """The most memory this process held (proc_pid_status(5)); `ru_maxrss` would start with its parent's."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1])
+    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":
