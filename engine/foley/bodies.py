@@ -321,7 +321,7 @@ def _by_looks(looks: Gray, image: Gray, here: tuple[float, float], reach: float)
     high, wide = looks.shape
     top, left = (max(0, round(at - size / 2 - reach)) for at, size in ((here[1], high), (here[0], wide)))
     part = image[top : round(here[1] + high / 2 + reach), left : round(here[0] + wide / 2 + reach)]
-    if min(high, wide) < 3 or part.shape[0] < high or part.shape[1] < wide or float(looks.std()) < 4:
+    if min(high, wide) < 3 or part.shape[0] < high or part.shape[1] < wide or float(cv2.meanStdDev(looks)[1][0, 0]) < 4:
         return None
     likeness = np.asarray(cv2.matchTemplate(part, looks, cv2.TM_CCOEFF_NORMED), np.float32)
     _, best, _, (x, y) = cv2.minMaxLoc(likeness)

@@ -139,7 +139,8 @@ def master(bus: Signal, loudness: float = LOUDNESS) -> Samples:
         limited = limit(bus)
         missing = loudness - measure(limited)
         if over < _MOST_LIMITING and missing > 0:
-            limited = limit(bus * 10 ** (min(missing, 3.0) / 20))
+            bus *= 10 ** (min(missing, 3.0) / 20)
+            limited = limit(bus)
         bus = limited
     return bus.astype(np.float32)
 
@@ -180,9 +181,10 @@ def limit(bus: Signal) -> Signal:
         envelope = _true_envelope(bus)
         if envelope.max() <= ceiling * 1.005:
             break
-        needed = np.minimum(1.0, ceiling / np.maximum(envelope, 1e-9))
         ahead, after = samples(0.002), samples(0.04)
-        dip = minimum_filter1d(needed, 2 * ahead + 1)
-        held = minimum_filter1d(dip, after, origin=(after - 1) // 2)
-        bus = bus * uniform_filter1d(held, 2 * ahead)[:, None]
+        gain = np.minimum(1.0, ceiling / np.maximum(envelope, 1e-9))
+        gain = minimum_filter1d(gain, 2 * ahead + 1)
+        gain = minimum_filter1d(gain, after, origin=(after - 1) // 2)
+        gain = uniform_filter1d(gain, 2 * ahead)
+        bus = bus * gain[:, None]
     return bus
