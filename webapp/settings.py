@@ -55,6 +55,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -105,13 +107,25 @@ ACCOUNT_ADAPTER = "webapp.accounts.adapter.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
-ACCOUNT_FORMS = {"signup": "webapp.accounts.forms.SignUpForm"}
+ACCOUNT_FORMS = {
+    "signup": "webapp.accounts.forms.SignUpForm",
+    "add_email": "webapp.accounts.forms.AddAddressForm",
+}
+# Whoever finds a browser signed in does not take the account over.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 # Without it only whoever was invited makes an account.
 SIGN_UP_OPEN = environment.flag("SIGN_UP_OPEN")
 INVITATION_DAYS = environment.number("INVITATION_DAYS", 7)
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # whoever has no account gets no mail from here
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Soundstage: "
+ACCOUNT_MAX_EMAIL_ADDRESSES = 3
+# A second factor is everybody's own choice, also where no mail server can confirm an address.
+MFA_ADAPTER = "webapp.accounts.adapter.SecondFactorAdapter"
+MFA_TOTP_ISSUER = "Soundstage"
+MFA_TOTP_TOLERANCE = 1  # phones' clocks are half a minute early or late
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "studio"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"

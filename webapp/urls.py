@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from webapp import health, media
-from webapp.accounts import activity_page, invitation_pages, team_pages
+from webapp.accounts import account_page, activity_page, invitation_pages, team_pages
 from webapp.accounts import backends as team_backends
 from webapp.accounts import views as accounts
 from webapp.studio import history, projects, results, trash
@@ -52,7 +52,11 @@ urlpatterns = [
     path("team/backends/<str:backend>/key/", team_backends.set_key, name="team-backend-key"),
     path("team/backends/<str:backend>/key/remove/", team_backends.remove_key, name="team-backend-key-remove"),
     path("setup/", accounts.set_up, name="set-up"),
+    path("account/", account_page.account, name="account"),
+    path("account/sessions/<int:session_id>/end/", account_page.end_session, name="session-end"),
     path("accounts/", include("allauth.account.urls")),
+    path("accounts/two-factor/", include("allauth.mfa.urls")),
+    path("accounts/sessions/", include("allauth.usersessions.urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.forms import SignupForm
+from allauth.account.forms import AddEmailForm, SignupForm
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -77,3 +77,12 @@ class SignUpForm(SignupForm):  # type: ignore[misc]
         if user is not None:
             request.session.pop(invitations.PENDING, None)
         return user, response
+
+
+class AddAddressForm(AddEmailForm):  # type: ignore[misc]
+    def clean_email(self) -> str:
+        """An address signs one account in, so it is said at once that another has it."""
+        address = str(super().clean_email())
+        if User.objects.filter(email=address).exclude(pk=self.user.pk).exists():
+            raise ValidationError("Another account signs in with this address.")
+        return address

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from allauth.usersessions.models import UserSession
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.db import IntegrityError
@@ -31,4 +32,5 @@ def set_up(request: HttpRequest) -> HttpResponse:
     except (AlreadySetUp, IntegrityError):  # somebody else was faster
         return redirect("account_login")
     login(request, user)
+    UserSession.objects.create_from_request(request)
     return redirect("studio")
