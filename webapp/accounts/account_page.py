@@ -32,6 +32,7 @@ def account(request: TeamRequest) -> HttpResponse:
         user.save(update_fields=["first_name", "last_name"])
         messages.success(request, f"Your teams see {user.shown_name} now.")
         return redirect("account")
+    UserSession.objects.create_from_request(request)  # where it has not been listed since it was signed in
     context = {
         "form": form,
         "two_factor": is_mfa_enabled(user),
