@@ -15,14 +15,14 @@ import numpy as np
 from engine.foley.sound.brief import RATE, Bed, Hit, Signal
 from engine.foley.sound.filters import add, bandpass, dynamics, fade, highpass, samples, seconds, stretch, tilt
 from engine.foley.sound.grains import arrivals, heavy_tailed
-from engine.foley.sound.modal import MATERIALS, Body, blow, body, clatter, ring
+from engine.foley.sound.modal import MATERIALS, Body, Material, blow, body, clatter, ring
 from engine.foley.sound.noise import burst
 
 
-def _things(hit: Hit, material: str, count: int, low: float, high: float, most: int) -> list[Body]:
+def _things(hit: Hit, material: Material, count: int, low: float, high: float, most: int) -> list[Body]:
     """A handful of things of one material, of sizes between two."""
     nature = hit.nature()
-    return [body(MATERIALS[material], size, hit.detail, nature, most) for size in nature.uniform(low, high, count)]
+    return [body(material, size, hit.detail, nature, most) for size in nature.uniform(low, high, count)]
 
 
 def _shaken(lasting: float, shakes: float, random: np.random.Generator) -> Signal:
@@ -39,7 +39,7 @@ def _shaken(lasting: float, shakes: float, random: np.random.Generator) -> Signa
 def keys(hit: Hit) -> Signal:
     """A bunch of keys on a ring: small bright bars, thrown together a few times."""
     character, random = hit.character, hit.random
-    bunch = _things(hit, "metal", 6, 0.02, 0.14 + 0.2 * character.bulk, 14)
+    bunch = _things(hit, MATERIALS["metal"], 6, 0.02, 0.14 + 0.2 * character.bulk, 14)
     lasting = random.uniform(0.5, 0.8) * 1.4 ** (0.5 - character.speed)
     energy = _shaken(lasting, 4.0 + 4.0 * character.speed, random)
     count = round((26 + 26 * character.intensity) * random.uniform(0.85, 1.2))
@@ -48,14 +48,14 @@ def keys(hit: Hit) -> Signal:
     strength = heavy_tailed(count + 1, random, 0.7) * (0.25 + 0.75 * np.interp(at, np.arange(energy.size), energy))
     strength[0] = max(1.2, strength[0])
     out = 0.5 * clatter(bunch, at, strength, random, 0.97, length, 0.07)
-    return dynamics(tilt(fade(highpass(out, 1200.0), end=0.1), character.brightness), hit.force)
+    return dynamics(tilt(fade(highpass(out, 2600.0), end=0.1), character.brightness), hit.force)
 
 
 def chain(hit: Hit) -> Signal:
     """Links of a chain running over one another: many, quick, and lower the heavier it is."""
     character, random = hit.character, hit.random
     big = 0.30 + 0.25 * character.bulk + 0.2 * (character.weight - 0.5)
-    links = _things(hit, "metal", 4, big - 0.06, big + 0.10, 18)
+    links = _things(hit, MATERIALS["metal"], 4, big - 0.06, big + 0.10, 18)
     lasting = random.uniform(0.7, 1.0)
     time = seconds(samples(lasting))
     run = np.exp(-0.5 * ((time - 0.35 * lasting) / (0.30 * lasting)) ** 2) + 0.4 * np.exp(-time / 0.03)
@@ -72,9 +72,9 @@ def chain(hit: Hit) -> Signal:
 def dishes(hit: Hit) -> Signal:
     """Plates and bowls set down on one another, a fork or two among them."""
     character, random = hit.character, hit.random
-    material = character.material or "ceramic"
+    material = MATERIALS[character.material or "ceramic"]
     pile = _things(hit, material, 3, 0.30 + 0.2 * character.bulk, 0.50 + 0.3 * character.bulk, 26)
-    forks = _things(hit, "metal", 2, 0.10, 0.25, 16)
+    forks = _things(hit, MATERIALS["metal"], 2, 0.10, 0.25, 16)
     count = random.integers(3, 6)
     at = np.concatenate([[0.0], np.sort(random.uniform(0.05, 0.42, count))]) * RATE
     strength: Signal = np.concatenate([[1.0], random.uniform(0.25, 0.8, count)])
@@ -91,16 +91,17 @@ def dishes(hit: Hit) -> Signal:
 def clink(hit: Hit) -> Signal:
     """Two glasses meet: both ring, each a pure tone or two that beats, and touch again at once."""
     character, random = hit.character, hit.random
-    glasses = _things(
-        hit, character.material or "glass", 2, 0.28 + 0.25 * character.bulk, 0.36 + 0.3 * character.bulk, 10
-    )
-    length = samples(1.5)
+    stuff = MATERIALS[character.material or "glass"]
+    if character.material in ("", "glass"):  # held by the stem, a thin cup of good glass rings longer than a bottle
+        stuff = replace(stuff, damping=1.5, loss=0.0005)
+    glasses = _things(hit, stuff, 2, 0.28 + 0.25 * character.bulk, 0.36 + 0.3 * character.bulk, 36)
+    length = samples(2.2)
     out = np.zeros(length)
     for touch, level in ((0.0, 1.0), (random.uniform(0.011, 0.03), random.uniform(0.15, 0.45))):
         for glass in glasses:
-            ringing = blow(glass, random, 0.4 + 0.6 * hit.force, 0.93, 0.1, held=0.28)
+            ringing = blow(glass, random, 0.4 + 0.6 * hit.force, 0.98, 0.1, held=0.8)
             add(out, level * ringing, samples(touch) if touch else 0)
-    out += 0.15 * bandpass(burst(length, random, 0.0012), 3000.0, 12_000.0, order=1)
+    add(out, 0.15 * bandpass(burst(samples(0.02), random, 0.0012), 3000.0, 12_000.0, order=1), 0)
     return dynamics(tilt(fade(out, start=0.0003, end=0.4), character.brightness), hit.force, 0.25)
 
 
@@ -108,7 +109,7 @@ def dice(hit: Hit) -> Signal:
     """Dice thrown on a table: each tumbles over its edges, slower than it would bounce, and stops."""
     character, random = hit.character, hit.random
     small = 0.06 + 0.2 * character.bulk
-    cubes = _things(hit, character.material or "plastic", 3, small, small + 0.08, 10)
+    cubes = _things(hit, MATERIALS[character.material or "plastic"], 3, small, small + 0.08, 10)
     table = body(MATERIALS[character.surface or "wood"], 0.62, hit.detail, hit.nature(), most=30)
     length = samples(1.1)
     out = np.zeros(length)

@@ -34,7 +34,7 @@ def hammer(hit: Hit) -> Signal:
     nail = first * np.array([1.0, 2.93, 5.4, 8.4])
     nail = nail[nail < HIGHEST]
     tau = (0.05 - 0.028 * sunk) / np.sqrt(nail / nail[0])
-    add(out, 0.5 * force * ring(nail, tau, random.uniform(0.4, 1.0, nail.size) / np.sqrt(nail.size), samples(0.3)), 0)
+    add(out, 0.5 * force * ring(nail, tau, random.uniform(0.4, 1.0, nail.size) / np.sqrt(nail.size), samples(0.45)), 0)
     out += 0.7 * force * bandpass(burst(length, random, 0.0018), 1500.0, 9000.0, order=1)
     return dynamics(tilt(fade(out, start=0.0003, end=0.1), character.brightness), hit.force, 1.0)
 

@@ -8,7 +8,6 @@ an instant and the limbs thump; an arrow that sticks quivers as a bar held at it
 from __future__ import annotations
 
 import numpy as np
-from scipy import signal as dsp
 
 from engine.foley.sound.brief import RATE, Hit, Signal
 from engine.foley.sound.filters import HIGHEST, add, bandpass, dynamics, fade, highpass, lowpass, samples, seconds, tilt
@@ -56,7 +55,7 @@ def _blade(hit: Hit, nature: np.random.Generator, force: float) -> Signal:
     frequency, shape = frequency[order], shape[order]
     tau = 1.0 / (1.4 + np.pi * 0.0007 * frequency + 30.0 * np.exp(-frequency / 350.0))
     tone = ring(frequency, tau, shape / np.sqrt(shape.size), samples(2.0))
-    return force * np.asarray(dsp.oaconvolve(tone, contact(0.97, force, 0.2))) * 0.8
+    return 0.8 * force * np.convolve(tone, contact(0.97, force, 0.2))
 
 
 def arrow(hit: Hit) -> Signal:
