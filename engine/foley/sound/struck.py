@@ -210,7 +210,7 @@ def fall(hit: Hit) -> Signal:
         add(out, 0.9 * level * blow(floor, random, force, 0.28, 0.9, held=0.08), at)
         rub = bandpass(burst(length, random, 0.06), 1800.0, 6000.0, order=1) * (1.0 - decay(length, 0.015))
         add(out, 0.07 * level * rub, at)
-    return tilt(fade(saturate(out, 1.1), start=0.001, end=0.2), character.brightness)
+    return tilt(fade(out, start=0.001, end=0.2), character.brightness)
 
 
 def wood_crack(hit: Hit) -> Signal:
