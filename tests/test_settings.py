@@ -157,3 +157,10 @@ def test_a_hosted_backend_is_reached_over_https_or_on_this_machine(monkeypatch: 
         monkeypatch.setenv("IT", value)
         with pytest.raises(ImproperlyConfigured, match="IT must be an https"):
             environment.address("IT", "")
+
+
+def test_single_sign_on_says_what_it_lacks(tmp_path: Path) -> None:
+    said = refusal(tmp_path, OIDC_SERVER_URL="https://login.example.com")
+    assert said == "OIDC_SERVER_URL needs these to be set: OIDC_CLIENT_ID, OIDC_CLIENT_SECRET."
+    said = refusal(tmp_path, OIDC_SERVER_URL="http://login.example.com")
+    assert said == "OIDC_SERVER_URL must be an https:// address, or http:// on this machine."

@@ -114,11 +114,11 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
-def require(*names: str) -> None:
-    """Raises ImproperlyConfigured that names each variable which is not set."""
+def require(*names: str, needed_by: str = "PRODUCTION=1") -> None:
+    """Raises ImproperlyConfigured that names each variable which is not set, and what needs it."""
     missing = [name for name in names if not text(name)]
     if missing:
-        raise ImproperlyConfigured(f"PRODUCTION=1 needs these to be set: {', '.join(missing)}.")
+        raise ImproperlyConfigured(f"{needed_by} needs these to be set: {', '.join(missing)}.")
 
 
 def require_long(*names: str) -> None:

@@ -56,6 +56,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
 ]
 MIDDLEWARE = [
@@ -126,6 +128,27 @@ MFA_ADAPTER = "webapp.accounts.adapter.SecondFactorAdapter"
 MFA_TOTP_ISSUER = "Soundstage"
 MFA_TOTP_TOLERANCE = 1  # phones' clocks are half a minute early or late
 MFA_ALLOW_UNVERIFIED_EMAIL = True
+# Single sign-on at a provider that speaks OpenID Connect, where one is named. It is believed what it says of addresses.
+OIDC_SERVER_URL = environment.text("OIDC_SERVER_URL") and environment.address("OIDC_SERVER_URL", "")
+OIDC_SIGN_UP = environment.flag("OIDC_SIGN_UP")
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
+if OIDC_SERVER_URL:
+    environment.require("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", needed_by="OIDC_SERVER_URL")
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "sso",
+                "name": environment.text("OIDC_NAME", "single sign-on"),
+                "client_id": environment.text("OIDC_CLIENT_ID"),
+                "secret": environment.text("OIDC_CLIENT_SECRET"),
+                "settings": {"server_url": OIDC_SERVER_URL},
+            }
+        ],
+    }
+SOCIALACCOUNT_ADAPTER = "webapp.accounts.adapter.SingleSignOnAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # our content policy lets no form lead to another site
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "studio"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"

@@ -1,6 +1,7 @@
 """Every address of Soundstage."""
 
 from allauth.account.decorators import secure_admin_login
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
@@ -14,6 +15,10 @@ from webapp.studio import views as studio
 # One way to sign in, for administrators too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
+single_sign_on = [
+    path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),
+    path("accounts/connected/", include("allauth.socialaccount.urls")),
+]
 urlpatterns = [
     path("", studio.studio, name="studio"),
     path("clips/", studio.upload_clip, name="clip-upload"),
@@ -60,3 +65,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
 ]
+if settings.OIDC_SERVER_URL:
+    urlpatterns += single_sign_on

@@ -13,7 +13,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from webapp.accounts import invitations
-from webapp.accounts.middleware import SWITCHED_TO
 from webapp.accounts.models import User
 from webapp.accounts.teams import Refused
 from webapp.fields import NameField
@@ -66,16 +65,13 @@ class SignUpForm(SignupForm):  # type: ignore[misc]
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         """The account and the membership together or not at all: the link may have been used a moment ago."""
-        token = request.session.get(invitations.PENDING, "")
         try:
             with transaction.atomic():
                 user, response = super().try_save(request)
-                if user is not None and token:
-                    request.session[SWITCHED_TO] = invitations.accept(token, user).team.public_id
+                if user is not None:
+                    invitations.redeem(request, user)
         except Refused:
-            return None, redirect("invitation", token)
-        if user is not None:
-            request.session.pop(invitations.PENDING, None)
+            return None, redirect("invitation", request.session[invitations.PENDING])
         return user, response
 
 

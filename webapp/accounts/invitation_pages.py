@@ -12,9 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from webapp.accounts import invitations
-from webapp.accounts.middleware import SWITCHED_TO
 from webapp.accounts.models import User
-from webapp.accounts.teams import Refused
+from webapp.accounts.teams import SWITCHED_TO, Refused
 
 # Nobody guesses 256 bits; this keeps whoever tries from costing us anything.
 LIMIT = {"invitation": "60/m/ip"}

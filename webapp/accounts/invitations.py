@@ -20,7 +20,7 @@ from django.utils import timezone
 from jobs import activity
 from jobs.models import Verb
 from webapp.accounts.models import Invitation, Membership, Role, Team, User
-from webapp.accounts.teams import Refused
+from webapp.accounts.teams import SWITCHED_TO, Refused
 
 # Where the session keeps the token while its holder makes an account.
 PENDING = "invitation"
@@ -95,6 +95,15 @@ def pending(request: HttpRequest) -> str:
         return token if token and find(token) else ""
     except Refused:
         return ""
+
+
+def redeem(request: HttpRequest, user: User) -> None:
+    """Let a new account into the team of the invitation that this session came with, if it came with one, and switch
+    to it. Raises Refused; the session still has the token then."""
+    token = request.session.get(PENDING, "")
+    if token:
+        request.session[SWITCHED_TO] = accept(token, user).team.public_id
+        del request.session[PENDING]
 
 
 def _usable(invitation: Invitation) -> Invitation:

@@ -11,12 +11,9 @@ from django.urls import reverse
 
 from webapp.accounts.access import TeamRequest
 from webapp.accounts.models import Membership, User
-from webapp.accounts.teams import add_team
+from webapp.accounts.teams import SWITCHED_TO, add_team
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
-
-# Where the session keeps the public id of the team that was switched to.
-SWITCHED_TO = "team"
 
 
 class FirstAccount:

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from webapp.accounts import invitations, teams
 from webapp.accounts.access import TeamRequest, needs, thing_of
-from webapp.accounts.middleware import SWITCHED_TO
 from webapp.accounts.models import Invitation, Membership, Role, Team
 from webapp.accounts.permissions import Action, may
+from webapp.accounts.teams import SWITCHED_TO
 from webapp.fields import NameField
 
 ROLES = {

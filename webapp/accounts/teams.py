@@ -16,6 +16,9 @@ from jobs.models import Verb
 from webapp.accounts.models import Membership, Role, Team, User
 from webapp.accounts.permissions import RULES, Action, may
 
+# Where the session keeps the public id of the team that was switched to.
+SWITCHED_TO = "team"
+
 
 class Refused(Exception):
     """It can't be done as things stand; a sentence for whoever asked says why, and what to do."""

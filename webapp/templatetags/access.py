@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from allauth.account.adapter import get_adapter
+from allauth.socialaccount.adapter import get_adapter as get_social_adapter
 from django import template
+from django.conf import settings
 from django.http import HttpRequest
 
 from webapp.accounts import invitations, permissions
@@ -23,6 +27,12 @@ def may(membership: Membership | str | None, action: str) -> bool:
 def sign_up_is_open(request: HttpRequest) -> bool:
     """Whether whoever asks may make an account: `{% sign_up_is_open request as is_open %}`."""
     return bool(get_adapter().is_open_for_signup(request))
+
+
+@register.simple_tag
+def single_sign_on(request: HttpRequest) -> Any:
+    """Where the installation has single sign-on, allauth's provider of it: its `name` and where it begins."""
+    return next(iter(get_social_adapter().list_providers(request)), None) if settings.SOCIALACCOUNT_PROVIDERS else None
 
 
 @register.simple_tag
