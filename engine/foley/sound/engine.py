@@ -116,9 +116,9 @@ def machinery(bed: Bed) -> Signal:
 def siren(bed: Bed) -> Signal:
     """A wailing siren: a bright tone that climbs and falls, slower for a large one."""
     time = seconds(bed.length)
-    rate = 0.18 * 4.0 ** (bed.character.speed - 0.5) * 2.0
-    course = 0.5 - 0.5 * np.cos(2 * np.pi * rate * time)
-    frequency = 1.7 ** (0.5 - bed.character.size) * (560.0 + 860.0 * course**0.8)
+    rate = 0.36 * 4.0 ** (bed.character.speed - 0.5) * bed.random.uniform(0.9, 1.1)
+    course = 0.5 - 0.5 * np.cos(2 * np.pi * (rate * time + bed.random.random()))
+    frequency = 1.7 ** (0.5 - bed.character.size) * bed.random.uniform(0.95, 1.05) * (560.0 + 860.0 * course**0.8)
     phase = 2 * np.pi * np.cumsum(frequency) / RATE
     out = np.zeros(bed.length)
     for harmonic in range(1, bed.detail.of(9, least=2) + 1):
