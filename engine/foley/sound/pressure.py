@@ -62,9 +62,11 @@ def cork(hit: Hit) -> Signal:
     opens = 1.0 - np.exp(-time / random.uniform(0.008, 0.016))
     glide = pitch * (1.0 + random.uniform(0.6, 1.1) * opens)
     phase = 2 * np.pi * np.cumsum(glide) / RATE
-    pop = np.sin(phase) * decay(length, 0.020) + 0.3 * np.sin(2.6 * phase) * decay(length, 0.008)
-    out = 1.0 * pop * np.clip(time / 0.0006, 0.0, 1.0)
-    out += 0.6 * lowpass(burst(length, random, 0.005), 3500.0, order=1)
+    # How far the cork is out when it lets go decides how long the air in the neck swings, and how much of it is noise.
+    pop = np.sin(phase) * decay(length, random.uniform(0.012, 0.030))
+    pop += random.uniform(0.1, 0.5) * np.sin(2.6 * phase) * decay(length, 0.008)
+    out = pop * np.clip(time / 0.0006, 0.0, 1.0)
+    out += random.uniform(0.6, 1.1) * lowpass(burst(length, random, 0.006), 3500.0, order=1)
     gas = highpass(burst(length, random, 0.10 + 0.14 * character.intensity), 3500.0, order=1)
     out += 0.05 * (0.4 + 1.2 * character.intensity) * gas * (1.0 - decay(length, 0.02))
     return dynamics(tilt(fade(out, start=0.0004, end=0.3), character.brightness), hit.force, 0.35)
