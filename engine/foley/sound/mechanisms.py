@@ -81,7 +81,7 @@ def typewriter(hit: Hit) -> Signal:
     place = hit.turn % _LINE
     out = np.zeros(samples(1.6 if place >= _LINE - 6 else 0.4))
     add(out, 0.14 * _tock(hit, bar, 0.9, 0.006), 0)
-    strike = samples(random.uniform(0.016, 0.024))
+    strike = samples(random.uniform(0.010, 0.015))
     add(out, 0.85 * _tock(hit, bar, 0.90, 0.010, 0.8), strike)
     add(out, 0.55 * _tock(hit, platen, 0.55, 0.018), strike)
     add(out, 0.45 * _tock(hit, frame, 0.82, 0.045), strike)
@@ -155,7 +155,7 @@ def stapler(hit: Hit) -> Signal:
     base = _part(hit, character.surface or "wood", 0.5, 20)
     out = np.zeros(samples(0.6))
     add(out, 0.30 * _tock(hit, arm, 0.78, 0.012), 0)
-    drive = samples(random.uniform(0.055, 0.08))
+    drive = samples(random.uniform(0.025, 0.04))
     add(out, 0.9 * _tock(hit, blade, 0.93, 0.010), drive)
     add(out, 0.35 * _tock(hit, base, 0.66, 0.02), drive)
     crunch = bandpass(burst(samples(0.06), random, 0.008), 1500.0, 7000.0, order=1)

@@ -99,14 +99,14 @@ def whip(hit: Hit) -> Signal:
     The tip's shock: Goriely and McMillen, "Shape of a cracking whip", Phys. Rev. Lett. 88, 2002.
     """
     character, random = hit.character, hit.random
-    lead = random.uniform(0.10, 0.16) * 1.6 ** (0.5 - character.speed)
+    lead = random.uniform(0.035, 0.055) * 1.6 ** (0.5 - character.speed)  # short: the eye waits for the crack
     before = samples(lead)
     out = np.zeros(before + samples(0.5))
     place = np.linspace(0.0, 1.0, 40)[:, None]
     centres = np.geomspace(250.0, 9000.0, 18)
     peak = 500.0 * 8.0**place
     rush = paint(place**2.5 * np.exp(-0.5 * (np.log2(centres / peak) / 0.8) ** 2), centres, before, random)
-    add(out, 0.22 * fade(rush, start=0.01, end=0.001), 0)
+    add(out, 0.22 * fade(rush, start=0.004, end=0.001), 0)
     n = samples(0.0009 * (0.7 + 0.6 * character.bulk) * random.uniform(0.85, 1.15))
     shock = np.linspace(1.0, -1.0, n + 2)[1:-1]
     crack = lowpass(np.concatenate([shock, np.zeros(samples(0.004))]), 14_000.0, order=2)
