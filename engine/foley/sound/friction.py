@@ -31,11 +31,15 @@ def scrape(bed: Bed) -> Signal:
     press = 0.4 + 1.2 * character.intensity
     corner = (500.0 + 6500.0 * speed * (0.4 + 0.6 * material.hardness))[:, None] * 1.8 ** (1.0 - 2.0 * character.bulk)
     sides = []
-    shared = np.exp((0.25 + 0.6 * material.grit) * wander(points, 24.0, rate, random))
+    # The drawn thing's weight evens out what is coarse; what is fine grates, faster than a frame of noise shows.
+    shared = np.exp((0.10 + 0.20 * material.grit) * wander(points, 16.0, rate, random))
+    fine = max(64, round(bed.seconds * 500))
+    grating = np.exp((0.10 + 0.25 * material.grit) * wander(fine, 110.0, fine / max(bed.seconds, 1e-3), random))
+    grating = stretch(grating, bed.length)
     for _ in range(2):
         # Fractal roughness: the spectrum falls slowly up to what the speed lets through, fast beyond.
         levels = (press * speed**1.1 * shared)[:, None] * (centres / 300.0) ** -0.25 / (1.0 + (centres / corner) ** 2)
-        sides.append(paint(levels, centres, bed.length, random))
+        sides.append(paint(levels, centres, bed.length, random) * grating)
     rough = np.stack(sides, axis=1)
     response = strike(thing, thing.struck_at(0.23, 0.31), contact(material.hardness, 0.5), longest=0.8)
     response /= max(float(np.sqrt(np.sum(response**2))), 1e-9)
