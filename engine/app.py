@@ -148,8 +148,7 @@ open_calls = APIRouter()
 
 
 @open_calls.get("/healthz")
-@open_calls.get("/readyz")
-async def readyz(engine: TheEngine) -> JSONResponse:
+async def healthz(engine: TheEngine) -> JSONResponse:
     state = engine.queue.state
     return JSONResponse(state, status_code=200 if state["status"] == "ok" else 503)
 

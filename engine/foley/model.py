@@ -2,19 +2,22 @@
 
 What each parameter does here: Prompt and Negative Prompt make the plan (`understand`); Duration is the length; Quality
 Steps set the partials, grains and echoes (`Detail`); Prompt Strength weighs the prompt's own level and force against
-what the picture shows (`spotting`); Focus on Subject keeps to the subject's movement (`see`); Seed makes the take.
+what the picture shows (`spotting`); Focus on Subject keeps to the movement of the subject that the words point at
+(`see`); Seed makes the take.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 
-from engine.foley import rooms, understand
+from engine.foley import rooms
+from engine.foley.lexicon import LANGUAGES, lexicon
 from engine.foley.render import render
-from engine.foley.scene import Pointer, blank
+from engine.foley.scene import blank
 from engine.foley.see import see
 from engine.foley.sound.brief import Detail
+from engine.foley.understand import understand
 from engine.frames import clip_length
 from engine.model import BadInput, Parameters, Progress, Sound, part
 
@@ -27,16 +30,16 @@ class Foley:
     name = "foley"
     licence = "Part of Soundstage; no third-party weights."
 
-    def load(self) -> Iterator[Progress]:
-        """Read the lexicon and build the rooms at the usual quality."""
-        yield Progress(0.0, "Reading the lexicon")
-        understand.lexicon()
+    def load(self) -> None:
+        """Read the lexicons and build the rooms at the usual quality."""
+        for language in LANGUAGES:
+            lexicon(language)
         for name in rooms.ROOMS:
             rooms.impulse_response(name, Detail(Parameters("", 0).quality_steps))
 
     def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
         """See `engine.model.Model.generate`. Raises `BadInput` when the clip can't be read or nothing may sound."""
-        plan = understand.understand(parameters.prompt, parameters.negative_prompt)
+        plan = understand(parameters.prompt, parameters.negative_prompt)
         if plan.refused and not plan.layers:
             raise BadInput("The negative prompt rules out everything the prompt asks for. Take something out of it.")
         if clip is None:
@@ -45,6 +48,6 @@ class Foley:
         else:
             yield Progress(0.0, "Opening the clip")
             seconds, start = min(parameters.duration, clip_length(clip)), _SEEN
-            seeing = see(clip, seconds, Pointer() if parameters.focus_on_subject else None)
+            seeing = see(clip, seconds, plan.pointer if parameters.focus_on_subject else None)
             scene = yield from part(seeing, 0.0, _SEEN)
         return (yield from part(render(scene, plan, parameters, seconds, clip is not None), start, 1.0))

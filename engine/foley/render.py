@@ -60,7 +60,7 @@ def _stem(part: Part, seed: int, detail: Detail, seconds: float, length: int) ->
     made = _events(part, seed, detail, length) if part.activity is None else _bed(part, seed, detail, seconds, length)
     character = part.layer.character
     level = part.layer.family.gain + part.layer.prominence + 8.0 * (character.intensity - 0.5)
-    return mix.Stem(made.astype(np.float32), part.layer.role, level, character.distance)
+    return mix.Stem(made.astype(np.float32), part.layer.family.role, level, character.distance)
 
 
 def _loudness(sheet: CueSheet) -> float:

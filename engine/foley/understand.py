@@ -1,78 +1,38 @@
-"""What a prompt asks for: words in, a plan out. The words themselves are in `lexicon/`.
+"""What a prompt asks for: the clauses of a prompt in, a plan out.
 
-A prompt is read clause by clause ("and", "then", "with" and punctuation part them). In a clause the longest phrases of
-the lexicon are found, whatever their inflection; families become layers, and each material, quality and number goes to
-the family nearest to it. What is left over and is not a stop word was not understood, and is reported so.
+Families become layers, and each material, quality, number, place and rhythm goes to the family nearest to it. Moods and
+rooms are the whole plan's. The negative prompt, and what the prompt itself says "no" to, is taken out of it again.
 """
 
 from __future__ import annotations
 
 import difflib
 import itertools
-import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
-from engine.foley.scene import Moment
+from engine.foley.lexicon import Family, Lexicon, Meaning, lexicon
+from engine.foley.reading import Clause, Match, Reader, read
+from engine.foley.scene import Pointer
 from engine.foley.sound.brief import Character, Role
 
-Kind = Literal[
-    "family", "hint", "material", "room", "echo", "quality", "number", "order", "negation", "prominence", "never"
-]
-
-_TOKEN = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?|[^\w\s'’\-]")
-_ARTICLES = {"a", "an", "the"}
-_PARTING = {"and", "with", "while", "plus", "but", "or", "as", "over"}
-_TOWARDS = {"on", "onto", "against", "across", "into", "over", "upon", "at"}
-_VOWELS = "aeiou"
-_TYPO_LENGTH = 6
-_TYPO_LIKENESS = 0.86
-
-
-@dataclass(frozen=True)
-class Family:
-    """A kind of sound the model can make, as the lexicon describes it. `gain` is in dB."""
-
-    name: str
-    role: Role
-    offer: str
-    material: str = ""
-    surface: bool = False
-    generic: bool = False
-    runs: bool = False
-    pace: str = "steady"
-    moment: Moment = "contact"
-    gain: float = 0.0
-    place: str = ""
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What a word or phrase means: `value` names a family, material, room, ...; `qualities` are set along with it."""
-
-    kind: Kind
-    value: str = ""
-    qualities: tuple[tuple[str, float | str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Lexicon:
-    """The words known: `phrases` by their plain words, `forms` from a written word to the plain words it may be."""
-
-    families: dict[str, Family]
-    phrases: dict[tuple[str, ...], Meaning]
-    forms: dict[str, tuple[str, ...]]
-    stop: frozenset[str]
-    longest: int
+_BEHIND = -5.0  # dB; what is in the background, which is further away besides
+_BEHIND_DISTANCE = 0.4
+_BEFORE = 4.0  # dB; what is in the foreground
+_MOST_COUNTED = 64
+_LEFT_TO_RIGHT = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One sound of a plan. `count` is how many were asked for, `order` its turn ("then"), `prominence` its dB."""
+    """One sound of a plan.
+
+    `answers` is what it answers to where the words say so: events, movement, or nothing ("ambient": always there).
+    `count` is how many were asked for, `every` its period in seconds, `group` how many come in quick succession.
+    `order` is its turn ("then"); `throughout` it lasts whatever comes next. `prominence` is in dB. `at` is where on
+    screen and how large it is, `sweep` from where to where it goes, 0 (left) to 1 (right).
+    """
 
     family: Family
     words: str
@@ -81,10 +41,16 @@ class Layer:
     many: bool = False
     order: int = 0
     prominence: float = 0.0
+    answers: Role | None = None
+    throughout: bool = False
+    every: float | None = None
+    group: int = 1
+    at: Pointer = field(default_factory=Pointer)
+    sweep: tuple[float, float] | None = None
 
     @property
     def role(self) -> Role:
-        return self.family.role
+        return self.answers or self.family.role
 
     @property
     def material(self) -> str:
@@ -97,6 +63,7 @@ class Layer:
 class Plan:
     """What to make of a prompt and a negative prompt.
 
+    `pointer` says which thing in the picture is the subject. `manner` is how things sound that no word names.
     `excluded` are the names of the families that must not sound, `refused` the layers they cost; `honoured` the words
     of the negative prompt that were obeyed, for the person; `unknown` the words not understood and `suggestions` what
     to ask for instead.
@@ -104,6 +71,8 @@ class Plan:
 
     layers: tuple[Layer, ...] = ()
     room: str | None = None
+    pointer: Pointer = field(default_factory=Pointer)
+    manner: Character = field(default_factory=Character)
     excluded: frozenset[str] = frozenset()
     refused: tuple[Layer, ...] = ()
     honoured: tuple[str, ...] = ()
@@ -112,134 +81,17 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Token:
-    text: str
-    start: int
-    end: int
-    single: bool  # an "a" or "an" stands before it
-
-
-@dataclass(frozen=True)
-class _Match:
-    """A phrase of the lexicon found in a prompt: tokens `first` to `last`, inclusive, of all its tokens."""
-
-    meaning: Meaning
-    first: int
-    last: int
-    plural: bool = False
-    towards: bool = False
-
-
-@dataclass
-class _Clause:
-    matches: list[_Match] = field(default_factory=list)
-    negated: bool = False
-    order: int = 0
-
-
-@cache
-def lexicon() -> Lexicon:
-    """The lexicon's files, read once. Raises ValueError when a family is described or a phrase is listed twice."""
-    data = _read()
-    phrases: dict[tuple[str, ...], Meaning] = {}
-    for written, meaning in _entries(data):
-        phrase = tuple(word for word in written.lower().split() if word not in _ARTICLES)
-        if phrases.get(phrase, meaning) != meaning:
-            raise ValueError(f"The lexicon gives “{written}” two meanings: {phrases[phrase]} and {meaning}.")
-        phrases[phrase] = meaning
-    forms: dict[str, set[str]] = {}
-    for word in {word for phrase in phrases for word in phrase}:
-        for form in inflections(word):
-            forms.setdefault(form, set()).add(word)
-    return Lexicon(
-        families={name: _family(name, entry) for name, entry in data["families"].items()},
-        phrases=phrases,
-        forms={form: tuple(sorted(words, key=lambda word: (word != form, word))) for form, words in forms.items()},
-        stop=frozenset(data["stop"].split()),
-        longest=max(len(phrase) for phrase in phrases),
-    )
-
-
-def _read() -> dict[str, Any]:
-    """The tables of words.toml, and as "families" those of all the files in families/."""
-    folder = Path(__file__).parent / "lexicon"
-    families: dict[str, Any] = {}
-    for file in sorted((folder / "families").glob("*.toml")):
-        described = tomllib.loads(file.read_text(encoding="utf-8"))
-        if again := families.keys() & described.keys():
-            raise ValueError(f"{file.name} describes {', '.join(sorted(again))} again.")
-        families |= described
-    return tomllib.loads((folder / "words.toml").read_text(encoding="utf-8")) | {"families": families}
-
-
-def _family(name: str, entry: dict[str, Any]) -> Family:
-    described = {key: value for key, value in entry.items() if key not in ("words", "hints", "kinds", "hint_kinds")}
-    return Family(name=name, **described)
-
-
-def _entries(data: dict[str, Any]) -> Iterator[tuple[str, Meaning]]:
-    for name, entry in data["families"].items():
-        for phrase in entry.get("words", ()):
-            yield phrase, Meaning("family", name)
-        for phrase in entry.get("hints", ()):
-            yield phrase, Meaning("hint", name)
-        for phrase, qualities in entry.get("kinds", {}).items():
-            yield phrase, Meaning("family", name, tuple(qualities.items()))
-        for phrase, qualities in entry.get("hint_kinds", {}).items():
-            yield phrase, Meaning("hint", name, tuple(qualities.items()))
-    tables: tuple[tuple[Kind, str], ...] = (
-        ("material", "materials"),
-        ("room", "rooms"),
-        ("order", "order"),
-        ("prominence", "prominence"),
-        ("never", "never"),
-    )
-    for kind, table in tables:
-        for value, phrases in data[table].items():
-            for phrase in phrases:
-                yield phrase, Meaning(kind, value)
-    for entry in data["qualities"]:
-        for phrase in entry["words"]:
-            yield phrase, Meaning("quality", qualities=tuple(entry["set"].items()))
-    for phrase, number in data["numbers"].items():
-        yield phrase, Meaning("number", str(number))
-    for phrase in data["echo"]["words"]:
-        yield phrase, Meaning("echo")
-    for phrase in data["negation"]["words"]:
-        yield phrase, Meaning("negation")
-
-
-def inflections(word: str) -> set[str]:
-    """A plain English word and its regular inflections: "tap" gives tap, taps, tapped, tapping."""
-    forms = {word}
-    if not word.isascii() or len(word) < 3:
-        return forms
-    last, before = word[-1], word[-2]
-    if last == "y" and before not in _VOWELS:
-        forms |= {word[:-1] + "ies", word[:-1] + "ied", word + "ing"}
-    elif last == "e":  # "tuning", but "seeing"
-        forms |= {word + "s", word + "d", (word if before == "e" else word[:-1]) + "ing"}
-    else:
-        forms |= {word + ("es" if word.endswith(("s", "sh", "ch", "x", "z")) else "s"), word + "ed", word + "ing"}
-        if before in _VOWELS and word[-3] not in _VOWELS and last not in "wxy" + _VOWELS:
-            forms |= {word + last + "ed", word + last + "ing"}
-    return forms
-
-
 def understand(prompt: str, negative_prompt: str = "") -> Plan:
-    """Read a prompt and a negative prompt (English; any case; one line or many).
+    """Read a prompt and a negative prompt (any of `LANGUAGES`; any case; one line or many).
 
     "No wind", "without echo" in the prompt count as negative. Never raises: what is not known is in `Plan.unknown`.
     """
-    reader = _Reader(prompt)
+    reader, against = read(prompt), read(negative_prompt)
     wanted = [clause for clause in reader.clauses if not clause.negated]
-    against = _Reader(negative_prompt)
     refusals = [(reader, clause) for clause in reader.clauses if clause.negated]
     refusals += [(against, clause) for clause in against.clauses]
 
-    plan = Plan(layers=_layers(reader, wanted), room=_room(wanted), notes=tuple(reader.notes))
-    plan = replace(plan, unknown=tuple(reader.unknown), suggestions={word: suggest(word) for word in reader.unknown})
+    plan = _planned(reader, wanted)
     for source, clause in refusals:
         plan = _refuse(plan, source, clause)
     for word in against.unknown:
@@ -247,94 +99,54 @@ def understand(prompt: str, negative_prompt: str = "") -> Plan:
     return plan
 
 
-def suggest(word: str, most: int = 3) -> list[str]:
-    """Prompts that would be understood instead of `word`: its nearest in spelling, else some of each role."""
-    words = lexicon()
-    close = difflib.get_close_matches(word, words.forms, n=12, cutoff=0.7)
+def _planned(reader: Reader, wanted: list[Clause]) -> Plan:
+    """What the clauses of a prompt ask for, before anything is refused."""
+    mood = _mood(wanted)
+    drafts, loose = _drafts(reader, wanted)
+    layers = tuple(draft.finish(reader, mood) for draft in _in_order(drafts))
+    rest = _Draft(lexicon().families["impact"], "generic", 0, 0)
+    for match in loose:
+        rest.take(match)
+    notes, unknown = list(reader.notes), list(reader.unknown)
+    if reader.words.language != "en":
+        notes.insert(0, f"The prompt was read as {reader.words.name}.")
+    for clause in wanted:
+        for match in clause.matches:
+            words = reader.span(match.first, match.last)
+            if match.meaning.kind == "never" and match.meaning.value != "faults":
+                notes.append(f"“{words}” is never made here.")
+            elif match.meaning.kind == "never" and words.lower() != "noise":
+                unknown.append(words.lower())
+    return Plan(
+        layers=layers,
+        room=_room(wanted) or str(mood.get("room", "")) or None,
+        pointer=_pointer(layers) if layers else Pointer(**rest.at),
+        manner=rest.character(mood),
+        unknown=tuple(dict.fromkeys(unknown)),
+        suggestions={word: suggest(word, reader.words, layers) for word in unknown},
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def suggest(word: str, words: Lexicon, beside: Iterable[Layer] = (), most: int = 3) -> list[str]:
+    """Prompts that would be understood instead of `word`, in the language of `words`.
+
+    Those nearest in spelling, else what is akin to the sounds understood `beside` it, else some of each role.
+    """
+    close = difflib.get_close_matches(words.folded(word), words.forms, n=12, cutoff=0.7)
     plain = itertools.chain.from_iterable(words.forms[form] for form in close)
     named = (words.phrases[(word,)] for word in plain if (word,) in words.phrases)
     families = [words.families[meaning.value] for meaning in named if meaning.kind in ("family", "hint")]
+    heard = {layer.family.name for layer in beside}
+    themes = {layer.family.theme for layer in beside if not layer.family.generic}
+    akin = [family for family in words.families.values() if family.theme in themes and family.name not in heard]
     general = [words.families[name] for name in ("impact", "whoosh", "wind")]
-    return list(dict.fromkeys(family.offer for family in families or general))[:most]
+    return list(dict.fromkeys(words.names.get(family.name, family.offer) for family in families or akin or general))[
+        :most
+    ]
 
 
-class _Reader:
-    """Finds the lexicon's phrases in a text, clause by clause."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.words = lexicon()
-        lowered = text.lower()
-        self.tokens: list[_Token] = []
-        before = ""
-        for match in _TOKEN.finditer(lowered):
-            word = match[0].replace("’", "'")
-            if word not in _ARTICLES:
-                self.tokens.append(_Token(word, *match.span(), single=before in ("a", "an")))
-            before = word
-        self.unknown: list[str] = []
-        self.notes: list[str] = []
-        self.clauses = self._read()
-
-    def span(self, first: int, last: int) -> str:
-        """The text as it was written, from one token to another."""
-        return " ".join(self.text[self.tokens[first].start : self.tokens[last].end].split())
-
-    def _read(self) -> list[_Clause]:
-        clauses = [_Clause()]
-        index = 0
-        while index < len(self.tokens):
-            text = self.tokens[index].text
-            match = self._longest(index)
-            current = clauses[-1]
-            if match is None:
-                if not text[0].isalnum() or text in _PARTING:
-                    # "No echo or reverb" refuses both; a comma or a "but" ends the refusal.
-                    clauses.append(_Clause(negated=current.negated and text in ("or", "and"), order=current.order))
-                elif text.isdigit():
-                    current.matches.append(_Match(Meaning("number", text), index, index))
-                elif text not in self.words.stop and len(text) > 1:
-                    self._miss(text, index, current)
-                index += 1
-                continue
-            if match.meaning.kind == "order":
-                clauses.append(_Clause(order=current.order + 1))
-            elif match.meaning.kind == "negation":
-                clauses.append(_Clause(negated=True, order=current.order))
-            else:
-                current.matches.append(match)
-            index = match.last + 1
-        return [clause for clause in clauses if clause.matches]
-
-    def _longest(self, index: int) -> _Match | None:
-        """The longest phrase that starts at a token; of one length, the one nearest to what is written."""
-        for length in range(min(self.words.longest, len(self.tokens) - index), 0, -1):
-            written = [token.text for token in self.tokens[index : index + length]]
-            for phrase in itertools.product(*(self.words.forms.get(text, ()) for text in written)):
-                if meaning := self.words.phrases.get(phrase):
-                    several = written[-1] != phrase[-1] and written[-1].endswith("s")
-                    # "A heavy door slams" is one: its -s is the verb's.
-                    near = self.tokens[max(0, index - 3) : index + length]
-                    plural = several and not any(token.single for token in near)
-                    return _Match(meaning, index, index + length - 1, plural, self._towards(index))
-        return None
-
-    def _towards(self, index: int) -> bool:
-        """Whether the words just before name what something happens on: "on wet", "against the"."""
-        before = [token.text for token in self.tokens[max(0, index - 3) : index]]
-        return any(text in _TOWARDS for text in before)
-
-    def _miss(self, text: str, index: int, clause: _Clause) -> None:
-        """Take a slip of the finger for what was meant, and say so; else note the word as unknown."""
-        if len(text) >= _TYPO_LENGTH:
-            near = difflib.get_close_matches(text, self.words.forms, n=1, cutoff=_TYPO_LIKENESS)
-            meanings = [self.words.phrases.get((word,)) for word in self.words.forms[near[0]]] if near else []
-            if near and near[0][0] == text[0] and meanings and meanings[0]:
-                clause.matches.append(_Match(meanings[0], index, index, near[0].endswith("s")))
-                self.notes.append(f"“{text}” was taken as “{near[0]}”.")
-                return
-        if text not in self.unknown:
-            self.unknown.append(text)
+# -------------------------------------------------------------------------------------------------------------- layers
 
 
 @dataclass
@@ -345,75 +157,160 @@ class _Draft:
     strength: Literal["strong", "generic", "hint"]
     first: int
     last: int
-    order: int
+    order: float = 0.0
     set: dict[str, float | str] = field(default_factory=dict)
     implied: dict[str, float | str] = field(default_factory=dict)
+    at: dict[str, float] = field(default_factory=dict)
     count: int | None = None
     many: bool = False
     prominence: float = 0.0
+    answers: Role | None = None
+    throughout: bool = False
+    constant: bool = False
+    every: float | None = None
+    spaced: bool = False
+    group: int = 1
+    sweep: tuple[float, float] | None = None
 
-    def take(self, match: _Match) -> None:
+    def take(self, match: Match) -> None:
         """Let a word that is not a family say more about this layer; what is set already stays."""
         meaning = match.meaning
-        if meaning.kind == "material":
-            slot = "surface" if match.towards or "material" in self.set else "material"
-            self.set.setdefault(slot, meaning.value)
-        elif meaning.kind == "quality":
-            for name, value in meaning.qualities:
-                self.set.setdefault(name, value)
-        elif meaning.kind == "number" and self.count is None:
-            self.count = min(int(meaning.value), 64) or None
-        elif meaning.kind == "prominence":
-            self.prominence = -8.0 if meaning.value == "background" else 4.0
+        match meaning.kind:
+            case "material":
+                slot = "surface" if match.towards or "material" in self.set else "material"
+                self.set.setdefault(slot, meaning.value)
+            case "quality":
+                for name, value in meaning.qualities:
+                    self.set.setdefault(name, value)
+                if match.definite:  # "the small ball" is one of several
+                    self.at |= {name: float(value) for name, value in meaning.qualities if name in ("size",)}
+            case "place":
+                self.at = {name: float(value) for name, value in meaning.qualities} | self.at
+            case "number" if self.count is None:
+                self.count = min(round(float(meaning.value)), _MOST_COUNTED) or None
+            case "prominence":
+                self.prominence = _BEHIND if meaning.value == "background" else _BEFORE
+            case "answers":
+                self._answer(meaning)
+            case "every" | "spaced":
+                self.every = float(meaning.value)
+                self.spaced = meaning.kind == "spaced"
+            case "group":
+                self.group = int(meaning.value)
+            case "sweep":
+                self.sweep = _LEFT_TO_RIGHT if meaning.value == "right" else _LEFT_TO_RIGHT[::-1]
+            case _:
+                pass
 
-    def stretch(self, match: _Match) -> None:
+    def _answer(self, meaning: Meaning) -> None:
+        if meaning.value == "constant":
+            self.constant = True
+            self.set.setdefault("regularity", 0.95)
+        elif meaning.value == "ambient":
+            self.answers, self.throughout = "ambient", True
+        else:
+            self.answers = "event" if meaning.value == "event" else "motion"
+
+    def stretch(self, match: Match) -> None:
         self.first, self.last = min(self.first, match.first), max(self.last, match.last)
 
-    def finish(self, reader: _Reader) -> Layer:
-        character = Character(**(self.implied | self.set))  # type: ignore[arg-type]
-        words = reader.span(self.first, self.last)
-        return Layer(self.family, words, character, self.count, self.many, self.order, self.prominence)
+    def character(self, mood: dict[str, float | str]) -> Character:
+        """How it sounds: as its words say, else as its kind does, else as the mood is."""
+        behind: dict[str, float | str] = {"distance": _BEHIND_DISTANCE} if self.prominence < 0 else {}
+        qualities: dict[str, Any] = behind | mood | self.implied | self.set
+        qualities.pop("room", None)
+        return Character(**qualities)
+
+    def finish(self, reader: Reader, mood: dict[str, float | str]) -> Layer:
+        group, count = self.group, self.count
+        if self.every and not self.spaced and count and count > 1:  # "three knocks every two seconds"
+            group, count = count, None
+        return Layer(
+            family=self.family,
+            words=reader.span(self.first, self.last),
+            character=self.character(mood),
+            count=count,
+            many=self.many,
+            order=int(self.order),
+            prominence=self.prominence,
+            answers=self.answers,
+            throughout=self.throughout,
+            every=self.every,
+            group=group,
+            at=Pointer(**self.at),
+            sweep=self.sweep,
+        )
 
 
-def _layers(reader: _Reader, clauses: list[_Clause]) -> tuple[Layer, ...]:
+_DESCRIBING = frozenset(
+    {"quality", "material", "number", "prominence", "place", "answers", "every", "spaced", "group", "sweep"}
+)
+"""The kinds of words that say more about a sound that another clause names."""
+
+
+def _drafts(reader: Reader, clauses: list[Clause]) -> tuple[list[_Draft], list[Match]]:
+    """A draft for each sound, and the describing words that no sound is there for."""
     drafts: list[_Draft] = []
-    waiting: list[_Match] = []  # adjectives before any family: "slow and heavy footsteps"
+    waiting: list[Match] = []  # what describes a sound that is still to come: "slow and heavy footsteps"
+    timed: list[Clause] = []  # the same for when it comes: "At the end, a bell"
+    sentence = -1
     for clause in clauses:
         found = _families(reader, clause)
         others = [match for match in clause.matches if match.meaning.kind not in ("family", "hint")]
+        before = drafts[-1:] if clause.sentence == sentence else []
+        sentence = clause.sentence
         for match in others:
             if found:
-                nearest = min(found, key=lambda draft: _apart(draft, match))
-                nearest.take(match)
-            elif drafts and not (match.meaning.kind == "quality" and not _only_describes(clause)):
-                drafts[-1].take(match)
+                min(found, key=lambda draft: _apart(draft, match)).take(match)
+            elif before and not (match.meaning.kind == "quality" and not _only_describes(clause)):
+                before[0].take(match)
             else:
                 waiting.append(match)
+        if not found:
+            if before:
+                _time(before, clause)
+            else:
+                timed.append(clause)
+            continue
         for draft in found:
             for match in others:
-                if min(found, key=lambda one: _apart(one, match)) is draft and match.meaning.kind != "prominence":
+                nearest = min(found, key=lambda one: _apart(one, match)) is draft
+                if nearest and match.meaning.kind not in ("prominence", "answers"):
                     draft.stretch(match)
-        if found:
-            for match in waiting:
-                found[0].take(match)
-            waiting.clear()
+        for match in waiting:
+            found[0].take(match)
+        for one in (*timed, clause):
+            _time(found, one)
+        waiting.clear()
+        timed.clear()
         drafts += found
+    for match in waiting if drafts else ():  # a sentence of its own: "Footsteps. Slow and heavy."
+        if match.meaning.kind != "quality" or _only_describes(clauses[-1]):
+            drafts[-1].take(match)
     if not drafts:
         drafts = _bare_materials(waiting)
-    drafts = _without_idle_hints(drafts)
-    return tuple(draft.finish(reader) for draft in _merged(drafts))
+    return _with_roles(_merged(_without_idle_hints(drafts))), waiting
 
 
-def _only_describes(clause: _Clause) -> bool:
-    return all(match.meaning.kind in ("quality", "material", "number", "prominence") for match in clause.matches)
+def _time(drafts: Iterable[_Draft], clause: Clause) -> None:
+    """Let a clause say when some sounds come, and what they answer to."""
+    for draft in drafts:
+        if clause.turn:
+            draft.order = float("inf") if clause.turn == "end" else float("-inf")
+        if clause.answers and draft.answers is None:
+            draft.answers = clause.answers
 
 
-def _apart(draft: _Draft, match: _Match) -> float:
+def _only_describes(clause: Clause) -> bool:
+    return all(match.meaning.kind in _DESCRIBING for match in clause.matches)
+
+
+def _apart(draft: _Draft, match: Match) -> float:
     """How far a modifier is from a family, in words; what stands before a family is a little nearer to it."""
     return match.first - draft.last if match.first > draft.last else draft.first - match.last - 0.5
 
 
-def _families(reader: _Reader, clause: _Clause) -> list[_Draft]:
+def _families(reader: Reader, clause: Clause) -> list[_Draft]:
     """The families one clause names: the specific before the generic, hints where there is nothing better."""
     drafts: list[_Draft] = []
     for match in clause.matches:
@@ -439,40 +336,44 @@ def _families(reader: _Reader, clause: _Clause) -> list[_Draft]:
     for draft in drafts:  # what a dropped word said still counts: "tapping a drum" is a soft drum
         if draft not in kept:
             for name, value in draft.implied.items():
-                if name != "material":
+                if name not in ("material", "kind"):
                     kept[0].implied.setdefault(name, value)
             kept[0].first, kept[0].last = min(kept[0].first, draft.first), max(kept[0].last, draft.last)
     return kept
 
 
-def _bare_materials(waiting: Iterable[_Match]) -> list[_Draft]:
+def _bare_materials(waiting: Iterable[Match]) -> list[_Draft]:
     """A prompt that names a material and no sound is about things of it being hit."""
     named = [match for match in waiting if match.meaning.kind == "material"]
     if not named:
         return []
-    draft = _Draft(lexicon().families["impact"], "generic", named[0].first, named[-1].last, 0)
+    draft = _Draft(lexicon().families["impact"], "generic", named[0].first, named[-1].last)
     for match in waiting:
         draft.take(match)
     return [draft]
 
 
 def _without_idle_hints(drafts: list[_Draft]) -> list[_Draft]:
-    """A hint in one clause gives way to a sound of the same role that another clause names."""
-    spoken = {draft.family.role for draft in drafts if draft.strength != "hint"}
-    return [draft for draft in drafts if draft.strength != "hint" or draft.family.role not in spoken]
+    """A hint gives way to a sound of the same role that another clause names, unless it means the same."""
+    spoken = [draft.family for draft in drafts if draft.strength != "hint"]
+    roles = {family.role for family in spoken}
+    return [one for one in drafts if one.strength != "hint" or one.family.role not in roles or one.family in spoken]
 
 
 def _merged(drafts: list[_Draft]) -> list[_Draft]:
-    """One layer per family, unless the words set them apart by order or material."""
+    """One layer per family, unless the words set them apart by order, place or material."""
     merged: list[_Draft] = []
     for draft in drafts:
         for other in merged:
             apart = any(other.set.get(slot, value) != value for slot, value in draft.set.items() if slot == "material")
+            apart = apart or any(other.at.get(axis, value) != value for axis, value in draft.at.items())
             if other.family == draft.family and other.order == draft.order and not apart:
                 other.set = draft.set | other.set
                 other.implied = draft.implied | other.implied
+                other.at = draft.at | other.at
                 other.count = other.count or draft.count
                 other.many = other.many or draft.many
+                other.every = other.every or draft.every
                 break
         else:
             merged.append(draft)
@@ -484,13 +385,65 @@ def _merged(drafts: list[_Draft]) -> list[_Draft]:
     return merged
 
 
-def _room(clauses: Iterable[_Clause]) -> str | None:
+def _with_roles(drafts: list[_Draft]) -> list[_Draft]:
+    """What each sound answers to, where the words change what its family answers to by itself.
+
+    What sounds once for each event can only answer to events or be always there, in its own time. In the background it
+    is so where something before it answers to the events, or where it is constant. What lasts may answer to anything;
+    in the background movement is none of its business.
+    """
+    before = any(draft.family.role == "event" and draft.prominence >= 0 and not draft.throughout for draft in drafts)
+    for draft in drafts:
+        behind = draft.prominence < 0
+        if draft.family.role == "event":
+            always = draft.throughout or (behind and (before or draft.constant))
+            draft.answers = "ambient" if always else "event"
+        elif draft.answers is None and (draft.constant or (behind and draft.family.role == "motion")):
+            draft.answers = "ambient"
+    return drafts
+
+
+def _in_order(drafts: list[_Draft]) -> Iterator[_Draft]:
+    """The drafts with their turns counted from 0; what lasts throughout is there from the first."""
+    turns = sorted({draft.order for draft in drafts if not draft.throughout})
+    for draft in drafts:
+        draft.order = 0 if draft.throughout else turns.index(draft.order)
+        yield draft
+
+
+# ---------------------------------------------------------------------------------------------------- the whole plan's
+
+
+def _mood(clauses: Iterable[Clause]) -> dict[str, float | str]:
+    """What the moods that are named set for every layer, and the room; of two that differ the first counts."""
+    mood: dict[str, float | str] = {}
+    for clause in clauses:
+        for match in clause.matches:
+            if match.meaning.kind == "mood":
+                mood = dict(match.meaning.qualities) | mood
+    return mood
+
+
+def _room(clauses: Iterable[Clause]) -> str | None:
     kinds = [match.meaning for clause in clauses for match in clause.matches]
     rooms = [meaning.value for meaning in kinds if meaning.kind == "room"]
     return rooms[0] if rooms else "hall" if any(meaning.kind == "echo" for meaning in kinds) else None
 
 
-def _refuse(plan: Plan, reader: _Reader, clause: _Clause) -> Plan:
+def _pointer(layers: Iterable[Layer]) -> Pointer:
+    """Where and how large the subject is: what the layers that the picture drives say of it, and agree on."""
+    driven = [layer for layer in layers if layer.role != "ambient"]
+    said = {
+        axis: {value for layer in driven if (value := getattr(layer.at, axis)) is not None}
+        for axis in ("x", "y", "size")
+    }
+    return Pointer(**{axis: values.pop() for axis, values in said.items() if len(values) == 1})
+
+
+# ------------------------------------------------------------------------------------------------------------ refusals
+
+
+def _refuse(plan: Plan, reader: Reader, clause: Clause) -> Plan:
     """Take out of a plan what one clause of the negative prompt names."""
     families = [match for match in clause.matches if match.meaning.kind in ("family", "hint")]
     materials = {match.meaning.value for match in clause.matches if match.meaning.kind == "material"}
@@ -503,8 +456,9 @@ def _refuse(plan: Plan, reader: _Reader, clause: _Clause) -> Plan:
             plan = replace(plan, room="dry")
         elif meaning.kind == "material" and not families:
             plan = replace(plan, layers=tuple(_without_material(layer, meaning.value) for layer in plan.layers))
-        elif meaning.kind == "quality" and not families:
-            plan = replace(plan, layers=tuple(_without_quality(layer, meaning) for layer in plan.layers))
+        elif meaning.kind in ("quality", "mood") and not families:
+            layers = (replace(one, character=_without_quality(one.character, meaning)) for one in plan.layers)
+            plan = replace(plan, layers=tuple(layers), manner=_without_quality(plan.manner, meaning))
         elif meaning.kind == "never":
             plan = replace(plan, notes=(*plan.notes, f"“{words}” is never made here, so there is none."))
         plan = replace(plan, honoured=tuple(dict.fromkeys((*plan.honoured, words))))
@@ -536,11 +490,13 @@ def _without_material(layer: Layer, material: str) -> Layer:
     return replace(layer, character=replace(layer.character, material=other, surface=other))
 
 
-def _without_quality(layer: Layer, meaning: Meaning) -> Layer:
-    """Move a quality to the other side of its middle: not "loud" is soft, not "distant" is close."""
+def _without_quality(character: Character, meaning: Meaning) -> Character:
+    """Move a quality to the other side of its middle: not "loud" is soft, not "distant" is close, not "wet" is dry."""
     changes: dict[str, Any] = {}
     for name, value in meaning.qualities:
-        now = getattr(layer.character, name)
-        high = float(value) > 0.5
-        changes[name] = min(now, 0.3 if name != "distance" else 0.1) if high else max(now, 0.7)
-    return replace(layer, character=replace(layer.character, **changes))
+        if name == "room":
+            continue
+        now = getattr(character, name)
+        low = {"distance": 0.1, "wetness": 0.0}.get(name, 0.3)
+        changes[name] = min(now, low) if float(value) > 0.5 else max(now, 0.7)
+    return replace(character, **changes)

@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from engine.foley.understand import lexicon
+from engine.foley.lexicon import lexicon
 from engine.model import SAMPLE_RATE
 from tests.gallery import pictures
 from tests.gallery.page import render

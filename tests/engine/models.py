@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.model import SAMPLE_RATE, BadInput, Event, Parameters, Progress, Sound, Unloadable
+from engine.model import SAMPLE_RATE, BadInput, Event, Parameters, Progress, Sound
 
 
 class Scripted:
@@ -20,9 +20,8 @@ class Scripted:
     name = "scripted"
     licence = "none"
 
-    def load(self) -> Iterator[Progress]:
+    def load(self) -> None:
         print("what a library prints must not disturb the engine")
-        yield Progress(0.5, "Halfway there")
 
     def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
         yield Progress(0.25, "Looking")
@@ -60,15 +59,14 @@ class Scripted:
         )
 
 
-class WithoutWeights:
+class Unloadable:
     """A model whose weights are missing."""
 
     name = "unloadable"
     licence = "none"
 
-    def load(self) -> Iterator[Progress]:
-        yield Progress(0.25, "Looking for the weights")
-        raise Unloadable("The weights are not there. Fetch them first.")
+    def load(self) -> None:
+        raise FileNotFoundError("weights")
 
     def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
         yield Progress(0.0, "never")

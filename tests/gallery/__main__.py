@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from engine.foley.understand import lexicon
+from engine.foley.lexicon import lexicon
 from tests.gallery.page import render
 from tests.gallery.scenes import SCENES
 from tests.programs import ROOT

@@ -12,7 +12,7 @@ from string import Template
 import av
 import numpy as np
 
-from engine.foley.understand import Family
+from engine.foley.lexicon import Family
 from engine.model import SAMPLE_RATE, Sound
 from jobs.media.mux import mux
 from jobs.media.probe import Limits, probe
