@@ -133,7 +133,7 @@ def suggest(word: str, words: Lexicon, beside: Iterable[Layer] = (), most: int =
 
     Those nearest in spelling, else what is akin to the sounds understood `beside` it, else some of each role.
     """
-    close = difflib.get_close_matches(words.folded(word), words.forms, n=12, cutoff=0.7)
+    close = difflib.get_close_matches(words.folded(word), words.forms, n=12, cutoff=0.75)
     plain = itertools.chain.from_iterable(words.forms[form] for form in close)
     named = (words.phrases[(word,)] for word in plain if (word,) in words.phrases)
     families = [words.families[meaning.value] for meaning in named if meaning.kind in ("family", "hint")]
@@ -354,10 +354,15 @@ def _bare_materials(waiting: Iterable[Match]) -> list[_Draft]:
 
 
 def _without_idle_hints(drafts: list[_Draft]) -> list[_Draft]:
-    """A hint gives way to a sound of the same role that another clause names, unless it means the same."""
-    spoken = [draft.family for draft in drafts if draft.strength != "hint"]
-    roles = {family.role for family in spoken}
-    return [one for one in drafts if one.strength != "hint" or one.family.role not in roles or one.family in spoken]
+    """A hint gives way to a sound of the same role that another clause of its turn names, unless it means the same."""
+    spoken = [draft for draft in drafts if draft.strength != "hint"]
+    taken = {(draft.family.role, draft.order) for draft in spoken}
+    meant = {draft.family.name for draft in spoken}
+    return [
+        draft
+        for draft in drafts
+        if draft.strength != "hint" or (draft.family.role, draft.order) not in taken or draft.family.name in meant
+    ]
 
 
 def _merged(drafts: list[_Draft]) -> list[_Draft]:
