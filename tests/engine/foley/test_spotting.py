@@ -149,7 +149,7 @@ def test_without_a_picture_turns_follow_each_other() -> None:
     assert len(shares["knock"]) == 3
     assert len(shares["door_slam"]) == 1
     assert max(shares["knock"]) < min(shares["footsteps"]) < max(shares["footsteps"]) < shares["door_slam"][0]
-    assert list(times("a gunshot, then a bell", seen=False).values())[0] == pytest.approx([0.25], abs=0.2)
+    assert next(iter(times("a gunshot, then a bell", seen=False).values())) == pytest.approx([0.25], abs=0.2)
 
 
 def test_what_lasts_waits_for_its_turn_and_gives_way_to_its_like() -> None:
