@@ -10,7 +10,7 @@ import pytest
 from scipy import signal as dsp
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from engine.foley.understand import lexicon
+from engine.foley.lexicon import lexicon
 from engine.model import SAMPLE_RATE, Sound
 from tests.engine.foley.listening import Signal, decibels, generate, mono
 
