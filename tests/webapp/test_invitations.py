@@ -124,7 +124,7 @@ def test_whoever_is_in_already_uses_nothing_up(adam: Client, charlie: Client) ->
     assert charlie.post(path).status_code == 302
 
 
-def test_it_is_sent_by_mail(adam: Client, charlie: Client, mailoutbox: list[Any]) -> None:
+def test_it_is_sent_by_mail(adam: Client, charlie: Client, client: Client, mailoutbox: list[Any]) -> None:
     path = invite(adam, email="Nora@Example.org", role="admin")
     (mail,) = mailoutbox
     assert mail.to == ["nora@example.org"]
@@ -132,6 +132,7 @@ def test_it_is_sent_by_mail(adam: Client, charlie: Client, mailoutbox: list[Any]
     assert "adam@example.org invites you to Night Shift" in mail.body
     assert f"http://testserver{path}\n" in mail.body
     assert "sent to <bdi>nora@example.org</bdi>; it is this account that joins" in charlie.get(path).content.decode()
+    assert 'value="nora@example.org"' in client.post(path, follow=True).content.decode()
 
 
 def test_a_mail_server_that_is_down_costs_no_invitation(adam: Client, settings: Any) -> None:

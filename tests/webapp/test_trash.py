@@ -28,7 +28,9 @@ def test_it_is_asked_first_and_said_what_goes(alice: Client, stored: Clip, ask: 
     assert Clip.objects.exists()
     response = alice.post(PUT, {"clip": stored.public_id, "next": "/history/", "confirmed": "yes"}, follow=True)
     assert response.redirect_chain == [("/history/", 302)]
-    assert "In the trash: 1 clip." in response.content.decode()
+    said = response.content.decode()
+    assert "1 clip deleted. For 30 days it can be restored from" in said
+    assert f'href="/trash/?team={stored.team.public_id}"' in said
     assert not Clip.objects.exists()
     assert Generation.everything.get().status == Status.CANCELLED
 

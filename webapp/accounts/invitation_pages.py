@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from allauth.decorators import rate_limit
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -12,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from webapp.accounts import invitations
-from webapp.accounts.models import User
+from webapp.accounts.models import Invitation, User
 from webapp.accounts.teams import SWITCHED_TO, Refused
 
 # Nobody guesses 256 bits; this keeps whoever tries from costing us anything.
@@ -28,7 +30,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     try:
         found = invitations.find(token)
         if request.method == "POST":
-            return _accept(request, token)
+            return _accept(request, token, found)
     except Refused as refusal:
         return render(request, "teams/invitation_refused.html", {"sentence": str(refusal)}, status=410)
     user = request.user
@@ -36,10 +38,11 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "teams/invitation.html", {"invitation": found, "joined": joined})
 
 
-def _accept(request: HttpRequest, token: str) -> HttpResponse:
+def _accept(request: HttpRequest, token: str, found: Invitation) -> HttpResponse:
     if not isinstance(request.user, User):
         request.session[invitations.PENDING] = token
-        return redirect("account_signup")
+        filled_in = f"?{urlencode({'email': found.email})}" if found.email else ""
+        return redirect(reverse("account_signup") + filled_in)
     membership = invitations.accept(token, request.user)
     request.session[SWITCHED_TO] = membership.team.public_id
     messages.success(request, f"You are in {membership.team.name} now, as {membership.as_what}.")

@@ -10,6 +10,8 @@ from django.contrib import messages
 from django.db.models import Count, F, Q
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.html import format_html
 from django.views.decorators.http import require_POST, require_safe
 
 from jobs import trash
@@ -77,7 +79,9 @@ def put(request: TeamRequest) -> HttpResponse:
         }
         return render(request, "trash/put.html", context)
     trash.discard(request.team, request.user, chosen.clips, chosen.generations)
-    messages.success(request, f"In the trash: {chosen}. For {settings.TRASH_DAYS} days it can be restored from there.")
+    there = f"{reverse('trash')}?team={request.team.public_id}"
+    said = '{} deleted. For {} days it can be restored from <a href="{}">the trash</a>.'
+    messages.success(request, format_html(said, chosen, settings.TRASH_DAYS, there))
     return onward(request, "history")
 
 
