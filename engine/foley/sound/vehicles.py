@@ -11,13 +11,17 @@ import numpy as np
 from scipy.signal import find_peaks
 
 from engine.foley.scene import CURVE_RATE
-from engine.foley.sound.brief import RATE, Bed, Signal
+from engine.foley.sound.brief import RATE, Bed, Character, Signal
 from engine.foley.sound.filters import add, bandpass, decay, lowpass, samples, seconds, stretch, tilt
 from engine.foley.sound.modal import MATERIALS, body, contact, strike
 from engine.foley.sound.noise import burst, coloured, paint, wander
 from engine.foley.sound.tones import harmonics
 
 _SOUND = 343.0  # m/s
+_ROAD = np.array([60.0, 150.0, 350.0, 700.0, 1100.0, 2000.0, 4000.0, 8000.0, 14_000.0])
+_TYRES = np.array([0.30, 0.35, 0.55, 0.95, 1.0, 0.55, 0.26, 0.12, 0.04])
+_SPRAY = np.array([0.0, 0.0, 0.0, 0.0, 0.2, 1.2, 3.0, 5.0, 6.0])
+"""Bands in Hz of a road's noise, its spectrum when dry, and by how much a wet one adds."""
 
 
 def car_pass(bed: Bed) -> Signal:
@@ -35,49 +39,64 @@ def car_pass(bed: Bed) -> Signal:
         first = min(1.2 + aside / speed, 0.5 * bed.seconds)
         nearest = np.arange(first, bed.seconds + gap, gap)
         nearest[1:] += random.uniform(-0.25, 0.25, nearest.size - 1) * gap
-    out = np.zeros((bed.length, 2))
-    for time in nearest:
-        out += _one_car(bed, float(time), speed * random.uniform(0.85, 1.15), aside, float(random.choice([-1.0, 1.0])))
-    if seen:  # the picture says where it is; here only how it comes and goes
-        out = 0.75 * out + 0.25 * out[:, ::-1]
+    cars = [_Car(bed, float(time), speed * random.uniform(0.85, 1.15), aside) for time in nearest]
+    # All tyres are one noise, as loud and as coloured as they are together, and where the nearest of them are.
+    loudest = np.sqrt(sum(car.near**2 for car in cars))
+    picture = np.sqrt(sum(car.tyres(character) ** 2 for car in cars))
+    middle = paint(picture, _ROAD, bed.length, random)
+    wide = paint(0.2 * picture, _ROAD, bed.length, random)
+    for car in cars:
+        car.add_motor(bed, middle)
+    # The angle they are seen at; with a picture, that says where, and here is only how they come and go.
+    reach = 0.12 if seen else 0.47
+    place = sum(car.near**2 * car.side * car.way for car in cars) / np.maximum(loudest, 1e-6) ** 2
+    angle = 0.5 * np.pi * stretch(0.5 + reach * place, bed.length)
+    out = np.stack([middle * np.cos(angle) + wide, middle * np.sin(angle) - wide], axis=1)
     return tilt(out * stretch(np.clip(4.0 * bed.activity, 0.0, 1.0), bed.length)[:, None], character.brightness)
 
 
-def _one_car(bed: Bed, nearest: float, speed: float, aside: float, way: float) -> Signal:
-    """One car at constant speed, nearest (`aside` metres off) at an instant; driving to the right if `way` is 1."""
-    character, random = bed.character, bed.random
-    points = bed.activity.size
-    heard = np.linspace(0.0, bed.seconds, points) - nearest
-    # The moment s at which the sound left: s + r(s) / c = t, with r = sqrt(aside^2 + (v s)^2) in the plane.
-    mach = speed / _SOUND
-    heard = heard + aside / _SOUND
-    left = (heard - np.sqrt(mach**2 * heard**2 + (1 - mach**2) * (aside / _SOUND) ** 2)) / (1 - mach**2)
-    along = speed * left
-    away = np.hypot(along, aside)
-    doppler = 1.0 / (1.0 + mach * along / away)
-    near = (aside / away) ** 1.1
-    present = near > 0.012
-    if not present.any():
-        return np.zeros((bed.length, 2))
-    centres = np.array([60.0, 150.0, 350.0, 700.0, 1100.0, 2000.0, 4000.0, 8000.0, 14_000.0])
-    road = np.array([0.30, 0.35, 0.55, 0.95, 1.0, 0.55, 0.26, 0.12, 0.04])
-    road = road * (1.0 + character.wetness * np.array([0, 0, 0, 0, 0.2, 1.2, 3.0, 5.0, 6.0]))
-    size = 2.0 ** (0.5 - character.size)
-    # Off to the sides the air keeps the highs; in passing the tyres' own side is heard, brighter.
-    air = np.exp(-(away[:, None] / 260.0) * (centres / 4000.0) ** 1.2)
-    shape = np.stack([np.interp(centres / (size * shift), centres, road) for shift in doppler])
-    swish = paint(near[:, None] * shape * air, centres, bed.length, random)
-    wide = paint(near[:, None] * shape * air, centres, bed.length, random)
-    firing = 62.0 * 1.6 ** (0.5 - character.size) * (0.6 + 0.8 * character.speed) * random.uniform(0.9, 1.1)
-    number = np.arange(1.0, bed.detail.of(40, least=8) + 1)
-    orders = np.where(number % 2 == 0, 1.0, 0.3) * number**-0.7 / (1.0 + (number * firing / 2 / 500.0) ** 2)
-    motor = harmonics(stretch(0.5 * firing * doppler, bed.length), orders, float(random.uniform(0, 2 * np.pi)))
-    motor *= stretch(near * (0.6 + 0.4 * (along < 0)), bed.length) * 0.28 / np.std(orders) / 6.0
-    # From side to side: the angle it is seen at; the ears are an arm apart and hear it in turn.
-    place = stretch(0.5 + 0.47 * way * along / away, bed.length)
-    left_gain, right_gain = np.cos(0.5 * np.pi * place), np.sin(0.5 * np.pi * place)
-    middle = swish + (0.3 + character.intensity) * motor
-    return np.stack([middle * left_gain + 0.2 * wide, middle * right_gain - 0.2 * wide], axis=1)
+class _Car:
+    """One car at constant speed (m/s), nearest, `aside` metres off, at an instant; its curves are the bed's.
+
+    `near` is how loud it is, 1 at the nearest; `side` -1..1 how far along it is; `way` which side it goes to.
+    """
+
+    def __init__(self, bed: Bed, nearest: float, speed: float, aside: float) -> None:
+        time = np.linspace(0.0, bed.seconds, bed.activity.size) - nearest + aside / _SOUND
+        # The moment s at which the sound left: s + r(s) / c = t, with r = sqrt(aside^2 + (v s)^2).
+        mach = speed / _SOUND
+        left = (time - np.sqrt(mach**2 * time**2 + (1 - mach**2) * (aside / _SOUND) ** 2)) / (1 - mach**2)
+        along = speed * left
+        self.away = np.hypot(along, aside)
+        self.side = along / self.away
+        self.doppler = 1.0 / (1.0 + mach * self.side)
+        self.near = (aside / self.away) ** 1.1
+        self.way = float(bed.random.choice([-1.0, 1.0]))
+
+    def tyres(self, character: Character) -> Signal:
+        """Levels (moments, bands) of the noise of its tyres: splashing on a wet road, duller the further off."""
+        road = _TYRES * (1.0 + character.wetness * _SPRAY)
+        size = 2.0 ** (0.5 - character.size)
+        air = np.exp(-(self.away[:, None] / 260.0) * (_ROAD / 4000.0) ** 1.2)
+        shape = np.stack([np.interp(_ROAD / (size * shift), _ROAD, road) for shift in self.doppler])
+        return np.asarray(self.near[:, None] * shape * air)
+
+    def add_motor(self, bed: Bed, out: Signal) -> None:
+        """Mix in its engine while it is near enough for it to be heard; more of it behind, where the exhaust is."""
+        character, random = bed.character, bed.random
+        firing = 62.0 * 1.6 ** (0.5 - character.size) * (0.6 + 0.8 * character.speed) * random.uniform(0.9, 1.1)
+        start = float(random.uniform(0, 2 * np.pi))
+        heard = np.flatnonzero(self.near > 0.12)
+        if heard.size < 2:
+            return
+        first, last = (int(index * bed.length / (bed.activity.size - 1)) for index in (heard[0], heard[-1]))
+        span = slice(int(heard[0]), int(heard[-1]) + 1)
+        number = np.arange(1.0, bed.detail.of(32, least=8) + 1)
+        orders = np.where(number % 2 == 0, 1.0, 0.3) * number**-0.7 / (1.0 + (number * firing / 2 / 500.0) ** 2)
+        tone = harmonics(stretch(0.5 * firing * self.doppler[span], last - first), orders, start)
+        loud = (self.near[span] - 0.12) * (0.8 - 0.2 * np.tanh(3.0 * -self.side[span]))
+        level = 0.35 * (0.3 + character.intensity) / float(np.sqrt(0.5 * np.sum(orders**2)))
+        add(out, level * tone * stretch(loud, last - first), first)
 
 
 def train(bed: Bed) -> Signal:
