@@ -130,7 +130,7 @@ TEXTURES: dict[str, Texture] = {
     "saw": tools.saw,
     "sci_fi_hum": fantasy.sci_fi_hum,
     "scrape": friction.scrape,
-    "siren": engine.siren,
+    "siren": signals.siren,
     "snore": people.snore,
     "steam": wind.steam,
     "train": vehicles.train,

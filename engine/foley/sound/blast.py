@@ -7,8 +7,11 @@ ever duller (Few, "Power spectrum of thunder", J. Geophys. Res. 74, 1969).
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.random import Generator
+from scipy import signal as dsp
 
 from engine.foley.sound.brief import RATE, Hit, Signal
 from engine.foley.sound.filters import add, bandpass, decay, fade, highpass, lowpass, samples, seconds, tilt
@@ -98,26 +101,56 @@ def gunshot(hit: Hit) -> Signal:
 
 
 def thunder(hit: Hit) -> Signal:
-    """Near: a tearing crack, then rolls; far: rolls alone."""
-    character = hit.character
-    random = hit.random
+    """Near: a tearing crack, then rolls; far: rolls alone.
+
+    A channel of lightning is a chain of short straight pieces, bent at random by some 16 degrees each (Hill, J.
+    Geophys. Res. 73, 1968). Each sends an N-wave, mostly square to itself, that arrives when its distance says:
+    stretches that lie at one distance clap, others roll (Ribner and Roy, "Acoustics of thunder: a quasilinear model for
+    tortuous lightning", J. Acoust. Soc. Am. 72, 1982).
+    """
+    character, random = hit.character, hit.random
     near = 1.0 - character.distance
     lasting = 4.5 + 2.5 * character.size
     length = samples(lasting)
-    most = 90
-    at = np.sort(lasting * random.random(most) ** 2.2) * 0.75
-    at[0] = 0.0
-    strength = np.minimum(heavy_tailed(most, random, 0.7), 3.0) * np.exp(-at / (0.38 * lasting))
-    strength[0] = 1.5
-    claps = np.zeros(length)
-    kept = np.concatenate([[0], 1 + random.permutation(most - 1)])[: hit.detail.of(most, least=12)]
-    for index in kept:
-        wave = shock(0.008 + 0.004 * at[index] / lasting + 0.012 * random.random(), samples(0.12))
-        add(claps, strength[index] * random.choice([-1.0, 1.0]) * wave, samples(at[index]) if index else 0)
-    claps = lowpass(claps, 240.0 + 900.0 * near**2)
+    claps = _channel(hit, 450.0 * 14.0**character.distance, length)
+    claps /= max(float(np.max(np.abs(claps))), 1e-9)
     taus = lasting * np.array([0.40, 0.38, 0.33, 0.25, 0.16, 0.09, 0.05, 0.03])
     levels = np.array([0.8, 1.3, 1.2, 0.8, 0.45, 0.3 * near, 0.25 * near**2, 0.15 * near**2])
-    out = 0.5 * claps + 0.55 * _roll(length, taus, levels, random, 1.6)
+    out = 0.9 * claps + 0.40 * _roll(length, taus, levels, random, 1.6)
     tear = burst_of(random, length, 0.10) * np.abs(np.repeat(random.standard_normal(length // 96 + 1), 96)[:length])
     out += 0.3 * near**2 * highpass(tear, 500.0, order=1)
-    return (0.4 + 0.6 * hit.force) * tilt(fade(out, end=0.3 * lasting), character.brightness)
+    return (0.4 + 0.6 * hit.force) * tilt(fade(out, start=0.0005, end=0.3 * lasting), character.brightness)
+
+
+def _channel(hit: Hit, away: float, length: int) -> Signal:
+    """The sound of a lightning channel whose foot is `away` metres off, from its first arrival on."""
+    random = hit.random
+    most, piece = 640, 8.0
+    bends = 0.28 * np.cumsum(random.standard_normal((most, 2)) * np.sqrt(1.0 - 0.94**2), axis=0)
+    bends = bends - 0.9 * np.stack([np.linspace(0, bend, most) for bend in bends[-1]], axis=1)
+    heading = np.pad(bends + 0.35 * random.standard_normal((most, 2)), ((0, 0), (0, 1)), constant_values=1.0)
+    heading /= np.linalg.norm(heading, axis=1)[:, None]
+    place = (*np.cumsum(piece * heading, axis=0), away, 0.0, 0.0)
+    distance = np.linalg.norm(place, axis=1)
+    facing = np.abs(np.sum(heading * place, axis=1)) / distance  # cosine between the piece and the way to the ear
+    lasting = 0.010 + 0.006 * hit.character.size  # seconds, of the N-wave
+    strength = np.exp(-((piece * facing / (343.0 * lasting) / 0.5) ** 2)) / distance
+    strength *= np.exp(0.5 * random.standard_normal(most))
+    chosen = np.sort([0, *(1 + random.permutation(most - 1))][: hit.detail.of(most, least=120)])
+    late = (distance - distance[chosen].min()) / 343.0
+    strokes = 0.045 + 0.05 * random.random(3)  # the flash flickers: the channel is lit two or three times more
+    at = np.concatenate([late[chosen] + wait for wait in (0.0, *np.cumsum(strokes))])
+    force = np.concatenate([level * strength[chosen] for level in (1.0, 0.5, 0.35, 0.2)])
+    out = np.zeros(length)
+    edges = np.quantile(at, (0.0, 0.25, 0.5, 0.75, 1.0))
+    for first, last in itertools.pairwise(edges):
+        mine = (at >= first) & (at <= last) & (at * RATE < length - 1)
+        if not mine.any():
+            continue
+        train = np.zeros(length)
+        np.add.at(train, (at[mine] * RATE).astype(int), force[mine])
+        far = away + 343.0 * 0.5 * (first + last)
+        wave = 1.0 - 2.0 * np.clip(seconds(samples(lasting)) / lasting, 0.0, 1.0)  # the N, lengthened on its way
+        # The air takes from a wave what is high, the more the further it comes.
+        out += lowpass(dsp.oaconvolve(train, wave)[:length], 5200.0 * (450.0 / far) ** 0.85, order=1)
+    return out

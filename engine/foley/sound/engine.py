@@ -10,73 +10,98 @@ import numpy as np
 from scipy import signal as dsp
 
 from engine.foley.sound.brief import RATE, Bed, Signal
-from engine.foley.sound.filters import add, bandpass, lowpass, samples, seconds, stretch, tilt
-from engine.foley.sound.modal import MATERIALS, body, contact, ring, strike
+from engine.foley.sound.filters import add, bandpass, highpass, lowpass, samples, seconds, stretch, tilt
+from engine.foley.sound.modal import MATERIALS, body, contact, strike
 from engine.foley.sound.noise import coloured, paint, wander
 
 
 def engine(bed: Bed) -> Signal:
-    """Revs follow the activity, with the inertia of a flywheel."""
-    character = bed.character
-    random = bed.random
+    """Revs follow the activity, with the inertia of a flywheel; exhaust, intake and block are heard, by load."""
+    character, random = bed.character, bed.random
     points = bed.activity.size
     rate = points / max(bed.seconds, 1e-3)
-    cylinders = 1 if character.size < 0.2 else 2 if character.size < 0.4 else 4 if character.size < 0.75 else 6
-    idle = 820.0 * 1.9 ** (0.5 - character.size)
-    top = 5200.0 * 2.2 ** (0.5 - character.size) * (0.55 + 0.9 * character.speed)
-    inertia = 1.0 / (rate * (0.12 + 0.3 * character.size))
+    size = character.size
+    cylinders = 1 if size < 0.2 else 2 if size < 0.4 else 4 if size < 0.75 else 6
+    idle = 820.0 * 1.9 ** (0.5 - size)
+    top = 5200.0 * 2.2 ** (0.5 - size) * (0.55 + 0.9 * character.speed)
+    inertia = 1.0 / (rate * (0.12 + 0.3 * size))
     load = dsp.lfilter([inertia], [1, inertia - 1], bed.activity - bed.activity[0]) + bed.activity[0]
-    revs = idle + (top - idle) * np.clip(load, 0, 1) ** 1.2
-    revs = revs * (1 + 0.010 * wander(points, 3.0, rate, random))
-    firing = np.cumsum(stretch(revs, bed.length)) / 60.0 * cylinders / 2 / RATE
-    count = int(firing[-1])
-    if count < 1:
-        return np.zeros((bed.length, 2))
-    at = np.interp(np.arange(1, count + 1), firing, np.arange(bed.length))
-    at = at + random.normal(0.0, 0.012, count) * np.gradient(at) if count > 1 else at
-    cylinder = np.arange(count) % cylinders
-    uneven = 1.0 + 0.16 * random.standard_normal(cylinders)
-    pulse = (
-        uneven[cylinder]
-        * (1.0 + 0.10 * random.standard_normal(count))
-        * (0.5 + 0.8 * np.interp(at, np.linspace(0, bed.length, points), np.clip(load, 0, 1)))
-    )
-    at = np.clip(at, 0, bed.length - 2)
-    whole = at.astype(int)
-    part = at - whole
-    train = np.zeros(bed.length)
-    np.add.at(train, whole, pulse * (1 - part))
-    np.add.at(train, whole + 1, pulse * part)
-    exhaust = _pipes(bed)
-    tone = dsp.oaconvolve(train, exhaust)[: bed.length]
-    tone /= max(float(np.sqrt(np.mean(tone**2))), 1e-9)
-    beat = dsp.oaconvolve(train, np.exp(-np.arange(samples(0.02)) / (0.0035 * RATE)))[: bed.length]
-    beat /= max(float(beat.mean()), 1e-9)
+    load = np.clip(load, 0.0, 1.0)
+    hunting = 0.010 * wander(points, 3.0, rate, random) + 0.012 * (1 - load) * wander(points, 1.1, rate, random)
+    revs = (idle + (top - idle) * load**1.2) * (1 + hunting)
+    cycle = np.cumsum(stretch(revs, bed.length)) / 120.0 / RATE + random.random()
+    cycle *= 1 + random.uniform(-0.02, 0.02)
+    push = stretch(0.5 + 0.8 * load, bed.length)
+    exhaust, breathed, ignited = np.zeros((3, bed.length))
+    pipes = _exhaust(bed, cylinders)
+    uneven = 1.0 + 0.14 * random.standard_normal(cylinders)
+    for cylinder in range(cylinders):
+        turn = cycle + (cylinder + 0.04 * random.standard_normal()) / cylinders
+        fired = uneven[cylinder] * (1.0 + 0.10 * random.standard_normal(int(turn[-1]) + 1))[turn.astype(int)]
+        place = np.mod(turn, 1.0)
+        blown = np.interp(place, _CRANK, _BLOWDOWN) * fired * push
+        exhaust += dsp.oaconvolve(blown, pipes[cylinder])[: bed.length]
+        breathed += np.interp(np.mod(place + 0.5, 1.0), _CRANK, _INTAKE)
+        ignited += np.interp(place, _CRANK, _KNOCK) * fired
+    # Closed, the throttle leaves the soft part of the exhaust; open, all of it.
+    opened = stretch(0.25 + 0.75 * load, bed.length)
+    soft = lowpass(exhaust, 420.0 * 1.5 ** (0.5 - size), order=1)
+    tone = highpass(soft + opened * (exhaust - soft), 22.0)
+    tone /= max(float(np.std(tone)), 1e-9)
+    breathed /= max(float(np.mean(breathed)), 1e-9)
+    # The block answers to each ignition: valves tick in a small one, a diesel's charge knocks.
+    rough = ignited * random.standard_normal(bed.length)
+    block = bandpass(rough, 700.0, 3800.0, order=1) + 0.5 * bandpass(rough, 3200.0, 8000.0, order=1)
+    block /= max(float(np.std(block)), 1e-9)
+    knocking = 0.05 + (0.30 if size > 0.7 else 0.0)
     sides = []
-    air = 0.10 + 0.30 * stretch(np.clip(load, 0, 1), bed.length) + 0.10 * (character.size > 0.7)
+    air = (0.05 + 0.16 * opened) * breathed
     for _ in range(2):
-        rush = coloured({60: -10, 200: -3, 700: 0, 2000: -5, 5000: -14, 12000: -26}, bed.length, random)
-        sides.append(tone + 0.55 * air * beat * rush)
-    out = np.stack(sides, axis=1)
-    if character.size > 0.7:  # diesel knock: each ignition is a hammer blow inside the block
-        block = ring(
-            np.array([820.0, 1450.0, 2300.0, 3400.0]), np.full(4, 0.002), np.array([1, 0.8, 0.6, 0.3]), samples(0.03)
-        )
-        knock = dsp.oaconvolve(train, block)[: bed.length]
-        out += 0.35 * (knock / max(float(np.sqrt(np.mean(knock**2))), 1e-9))[:, None]
-    return tilt(out * (0.45 + 0.55 * stretch(np.clip(load, 0, 1), bed.length))[:, None], character.brightness)
+        rush = coloured({60: -14, 200: -5, 500: 0, 1500: -4, 4000: -13, 12000: -28}, bed.length, random)
+        sides.append(tone + air * rush + knocking * block)
+    loud = 0.45 + 0.55 * stretch(load, bed.length)
+    return tilt(np.stack(sides, axis=1) * loud[:, None], character.brightness)
 
 
-def _pipes(bed: Bed) -> Signal:
-    """What a combustion pulse becomes on its way out: a soft pressure pulse and the resonances of pipe and body."""
-    longest = 0.9 + 1.6 * bed.character.size  # metres of pipe, closed at the valve: odd quarter waves
-    modes = bed.detail.of(14, least=4)
-    n = np.arange(modes, dtype=np.float64)
-    frequency = 343.0 / (4 * longest) * (2 * n + 1) * (1 + 0.03 * bed.random.standard_normal(14)[:modes])
-    tau = 0.030 / (1 + 0.25 * n)
-    response = ring(frequency, tau, 1.0 / (1 + n) ** 0.45, samples(0.16))
-    pulse = contact(0.62 - 0.25 * bed.character.size, 0.6)
-    return np.asarray(dsp.oaconvolve(response, pulse))
+_CRANK = np.linspace(0.0, 1.0, 1441)
+"""One cycle of a four-stroke: two turns of the crank, half a degree apart."""
+_OPENING = 0.5 - 0.5 * np.cos(np.pi * np.clip(_CRANK / 0.022, 0.0, 1.0))
+_BLOWDOWN = _OPENING * np.exp(-_CRANK / 0.045) + 0.22 * np.sin(np.pi * np.clip((_CRANK - 0.06) / 0.25, 0.0, 1.0)) ** 2
+"""The flow past an exhaust valve: pressure let go at once, then what the piston pushes out."""
+_INTAKE = np.sin(np.pi * np.clip(_CRANK / 0.28, 0.0, 1.0)) ** 2
+_KNOCK = np.clip(_CRANK / 0.004, 0.0, 1.0) * np.exp(-_CRANK / 0.02)
+
+
+def _exhaust(bed: Bed, cylinders: int) -> list[Signal]:
+    """What a pulse at each cylinder's valve becomes at the tailpipe, as impulse responses.
+
+    Each has a header of its own length, closed at the valve, then all share the pipe, open at its end, and the chambers
+    of the muffler side by side: waveguides, whose travelling waves come back from each end (Baldan, Lachambre, Delle
+    Monache and Boussard, "Physically informed car engine sound synthesis for virtual and augmented environments", IEEE
+    SIVE, 2015).
+    """
+    random, size = bed.random, bed.character.size
+    length = samples(0.25)
+    impulse = np.zeros(length)
+    impulse[0] = 1.0
+    pipe = _waveguide(impulse, (1.1 + 2.2 * size) * random.uniform(0.9, 1.1), -0.72, 1900.0)
+    chambers = 0.12 * (1 + size) * random.uniform(0.6, 2.2, 8)
+    kept = bed.detail.of(8, least=2)
+    muffled = sum((_waveguide(pipe, metres, 0.62, 2600.0) for metres in chambers[:kept]), start=np.zeros(length)) / kept
+    muffled = 0.7 * muffled + 0.3 * pipe
+    headers = (0.35 + 0.35 * size) * random.uniform(0.85, 1.2, cylinders)
+    return [_waveguide(muffled, metres, -0.45, 3200.0) for metres in headers]
+
+
+def _waveguide(signal: Signal, metres: float, returned: float, hz: float) -> Signal:
+    """A pipe: what enters comes again after each way there and back, `returned` times as strong, duller above `hz`."""
+    delay = max(2, round(2 * metres / 343.0 * RATE))
+    pole = float(np.exp(-2 * np.pi * hz / RATE))
+    # y = x + returned * lowpass(y delayed), as one filter: (1 - p z) y = (1 - p z) x + returned (1 - p) z^delay y.
+    feedback = np.zeros(delay + 1)
+    feedback[:2] = 1.0, -pole
+    feedback[delay] -= returned * (1.0 - pole)
+    return np.asarray(dsp.lfilter([1.0, -pole], feedback, signal))
 
 
 def machinery(bed: Bed) -> Signal:
@@ -111,22 +136,6 @@ def machinery(bed: Bed) -> Signal:
     sides = [0.32 * out + loudness * 0.8 * strokes + 0.35 * side * (1 + 0.2 * np.sin(turn * phase)) for side in rush]
     activity = stretch(bed.activity, time.size)[:, None]
     return tilt(np.stack(sides, axis=1) * activity, character.brightness)
-
-
-def siren(bed: Bed) -> Signal:
-    """A wailing siren: a bright tone that climbs and falls, slower for a large one."""
-    time = seconds(bed.length)
-    rate = 0.36 * 4.0 ** (bed.character.speed - 0.5) * bed.random.uniform(0.9, 1.1)
-    course = 0.5 - 0.5 * np.cos(2 * np.pi * (rate * time + bed.random.random()))
-    frequency = 1.7 ** (0.5 - bed.character.size) * bed.random.uniform(0.95, 1.05) * (560.0 + 860.0 * course**0.8)
-    phase = 2 * np.pi * np.cumsum(frequency) / RATE
-    out = np.zeros(bed.length)
-    for harmonic in range(1, bed.detail.of(9, least=2) + 1):
-        out += np.sin(harmonic * phase) / harmonic**1.2
-    horn = bandpass(out, 500.0, 4500.0, order=1)
-    air = lowpass(bed.random.standard_normal(bed.length), 3000.0) * 0.02
-    mono = (horn + air) * stretch(bed.activity, bed.length)
-    return tilt(np.stack([mono, np.roll(mono, 11)], axis=1), bed.character.brightness)
 
 
 def rumble(bed: Bed) -> Signal:

@@ -65,23 +65,42 @@ def birds(bed: Bed) -> Signal:
 
 
 def _phrase(random: Generator, size: float) -> Signal:
-    """One bird's phrase: a few notes of one shape."""
-    notes = int(random.integers(2, 8))
-    base = random.uniform(2400.0, 5200.0) * 2.2 ** (0.5 - size)
-    sweep, bend = random.uniform(-0.45, 0.45, 2)
-    lasting = random.uniform(0.05, 0.16)
-    trill, depth = random.uniform(20.0, 45.0), random.uniform(0.0, 0.10)
-    gap = lasting * random.uniform(1.2, 1.9)
-    out = np.zeros(samples(notes * gap + 0.3))
-    for note in range(notes):
-        length = samples(lasting * random.uniform(0.9, 1.1))
-        place = np.linspace(0.0, 1.0, length)
-        curve = base * (1 + sweep * (place - 0.5) + bend * np.sin(np.pi * place) + 0.03 * random.standard_normal())
-        curve = np.clip(curve * (1 + depth * np.sin(2 * np.pi * trill * seconds(length))), 1200.0, 9000.0)
-        phase = 2 * np.pi * np.cumsum(curve) / RATE
-        tone = np.sin(phase) + 0.08 * np.sin(2 * phase)
-        add(out, tone * np.sin(np.pi * place) ** 0.8, samples(note * gap))
-    return out
+    """One bird's phrase: two or three motifs of a few like notes: whistles that glide, trills, chirps, buzzes.
+
+    Songs are made of repeated notes in groups, of 50 to 200 ms whistled or 10 to 30 a second trilled, between 2 and 9
+    kHz and lower for large birds (Catchpole and Slater, "Bird Song", 2008, chapters 1 and 4).
+    """
+    base = random.uniform(2400.0, 5200.0) * 2.6 ** (0.5 - size)
+    out = np.zeros(samples(2.8))
+    start = 0.0
+    for _ in range(int(random.integers(2, 4))):
+        kind = random.choice(["whistle", "trill", "chirp", "buzz"], p=[0.40, 0.25, 0.25, 0.10])
+        centre = base * random.uniform(0.8, 1.3)
+        lasting, gap, notes = {
+            "whistle": (random.uniform(0.09, 0.22), 1.35, random.integers(1, 4)),
+            "trill": (random.uniform(0.025, 0.05), 1.5, random.integers(6, 14)),
+            "chirp": (random.uniform(0.04, 0.08), 2.2, random.integers(2, 6)),
+            "buzz": (random.uniform(0.12, 0.2), 1.3, random.integers(1, 3)),
+        }[str(kind)]
+        sweep, bend = random.uniform(-0.35, 0.35), random.uniform(-0.3, 0.3)
+        sweep *= 2.0 if kind == "chirp" else 1.0
+        rattle = random.uniform(60.0, 110.0)
+        for _note in range(int(notes)):
+            length = samples(lasting * random.uniform(0.93, 1.07))
+            place = np.linspace(0.0, 1.0, length)
+            curve = centre * (
+                1 + sweep * (place - 0.5) + bend * np.sin(np.pi * place) + 0.012 * random.standard_normal()
+            )
+            if kind == "buzz":
+                curve = curve * (1 + 0.13 * np.sin(2 * np.pi * rattle * seconds(length)))
+            phase = 2 * np.pi * np.cumsum(np.clip(curve, 700.0, 8500.0)) / RATE
+            tone = np.sin(phase) + 0.10 * np.sin(2 * phase)
+            add(out, tone * np.sin(np.pi * place) ** 0.8 * random.uniform(0.8, 1.0), samples(start))
+            start += lasting * gap
+        start += random.uniform(0.03, 0.12)
+        if start > 2.0:
+            break
+    return fade(out[: samples(start + 0.05)], end=0.005)
 
 
 def crickets(bed: Bed) -> Signal:
@@ -94,11 +113,11 @@ def crickets(bed: Bed) -> Signal:
     for insect in range(bed.detail.of(most, least=2)):
         random = np.random.default_rng([int(bed.random.integers(2**32)), insect])
         pitch = random.uniform(3900.0, 5200.0)
-        pulse = samples(0.016)
+        pulse = samples(0.017)
         one = np.sin(2 * np.pi * pitch * seconds(pulse)) * np.sin(np.pi * np.linspace(0, 1, pulse)) ** 0.7
-        chirp = np.zeros(samples(0.12))
+        chirp = np.zeros(samples(0.14))
         for index in range(int(random.integers(3, 5))):
-            add(chirp, one * (0.6 + 0.2 * index), samples(0.024 * index))
+            add(chirp, one * (0.6 + 0.2 * index), samples(0.031 * index))
         gap = random.uniform(0.32, 0.6)
         place, level = random.uniform(0.05, 0.95), random.uniform(0.15, 1.0)
         at = random.uniform(0.0, gap)

@@ -1,8 +1,10 @@
-"""Signals made to be heard: horns, alarms.
+"""Signals made to be heard: horns, alarms, sirens.
 
 A car's horn is two diaphragms about a major third apart, near 420 and 510 Hz, that strike their stops: harmonics up to
 several kHz. A ship's is low by rule: 70 to 200 Hz over 200 m, 250 to 700 Hz below 75 m (COLREGS, annex III). An
-evacuation alarm sounds three pulses of half a second and pauses (ISO 8201, temporal pattern three).
+evacuation alarm sounds three pulses of half a second and pauses (ISO 8201, temporal pattern three). Sirens of the road
+wail 10 to 30 times a minute or yelp 150 to 250 times, over an octave or more between 650 and 2000 Hz (SAE J1849), or
+alternate two notes a fourth apart (DIN 14610).
 """
 
 from __future__ import annotations
@@ -62,3 +64,37 @@ def alarm(bed: Bed) -> Signal:
     for side, late in zip(sides, (0.0071, 0.0113), strict=True):
         add(side, 0.3 * mono, samples(late))
     return tilt(fade(np.stack(sides, axis=1), start=0.004, end=0.01), character.brightness)
+
+
+def siren(bed: Bed) -> Signal:
+    """A wail that climbs fast and sinks slowly; a yelp where it is fast, two notes in turn where it is regular."""
+    character, random = bed.character, bed.random
+    time = seconds(bed.length)
+    pace = random.uniform(0.95, 1.05)
+    turn = time + random.uniform(0.0, 10.0)
+    if character.regularity > 0.9:
+        low, high = 440.0, 586.0
+        step = np.mod(turn * pace * 0.95 * 2.5 ** (character.speed - 0.5), 1.0) < 0.5
+        edge = np.hanning(samples(0.02) | 1)
+        course = np.convolve(np.pad(step.astype(float), len(edge) // 2, mode="edge"), edge / edge.sum(), mode="valid")
+    else:
+        yelping = character.speed > 0.65
+        low, high = 650.0, 1550.0
+        cycles = 3.2 if yelping else 0.22 * 3.0 ** (2.0 * (character.speed - 0.5))
+        place = np.mod(turn * pace * cycles, 1.0)
+        risen = 0.4
+        up = (1 - np.exp(-2.2 * place / risen)) / (1 - np.exp(-2.2))
+        down = (np.exp(-1.6 * (place - risen) / (1 - risen)) - np.exp(-1.6)) / (1 - np.exp(-1.6))
+        course = np.where(place < risen, up, down)
+    points = bed.activity.size
+    drift = 1 + 0.0015 * wander(points, 0.3, points / max(bed.seconds, 1e-3), random)
+    scale = 1.7 ** (0.5 - character.size) * random.uniform(0.97, 1.03)
+    pitch = scale * low * (high / low) ** course * stretch(drift, bed.length)
+    number = np.arange(1.0, bed.detail.of(24, least=4) + 1)
+    tone = harmonics(pitch, np.where(number % 2 == 1, 1.0, 0.55) / number, float(random.uniform(0, 2 * np.pi)))
+    # A pressure chamber and its horn pass the middle; the fronts of houses send it back from both sides.
+    horn_speaker = bandpass(tone, 550.0, 3800.0, order=1)
+    out = np.stack([horn_speaker, horn_speaker], axis=1)
+    for late, level, side in ((0.017, 0.30, 0), (0.029, 0.28, 1), (0.061, 0.16, 0), (0.083, 0.13, 1)):
+        add(out[:, side], level * horn_speaker, samples(late * random.uniform(0.8, 1.2)))
+    return tilt(out * stretch(bed.activity, bed.length)[:, None], character.brightness)
