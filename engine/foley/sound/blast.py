@@ -130,7 +130,7 @@ def _channel(hit: Hit, away: float, length: int) -> Signal:
     bends = bends - 0.9 * np.stack([np.linspace(0, bend, most) for bend in bends[-1]], axis=1)
     heading = np.pad(bends + 0.35 * random.standard_normal((most, 2)), ((0, 0), (0, 1)), constant_values=1.0)
     heading /= np.linalg.norm(heading, axis=1)[:, None]
-    place = (*np.cumsum(piece * heading, axis=0), away, 0.0, 0.0)
+    place = np.cumsum(piece * heading, axis=0) + np.array([away, 0.0, 0.0])
     distance = np.linalg.norm(place, axis=1)
     facing = np.abs(np.sum(heading * place, axis=1)) / distance  # cosine between the piece and the way to the ear
     lasting = 0.010 + 0.006 * hit.character.size  # seconds, of the N-wave
