@@ -15,7 +15,7 @@ from engine.foley.sound.brief import RATE, Bed, Hit, Signal
 from engine.foley.sound.filters import bandpass, decay, fade, highpass, samples, stretch, tilt
 from engine.foley.sound.grains import arrivals, heavy_tailed
 from engine.foley.sound.noise import coloured, wander
-from engine.foley.sound.tones import harmonics
+from engine.foley.sound.tones import harmonics, phase_of
 
 
 def _snaps(at: Signal, strength: Signal, length: int, tau: float, ringing: float) -> Signal:
@@ -63,7 +63,10 @@ def electricity(bed: Bed) -> Signal:
         if instants.size:
             force = np.minimum(heavy_tailed(most, random, 0.9), 8.0)[:kept] * np.sqrt(most / kept)
             crackle = _snaps(instants, force, bed.length, 0.00006, 0.0007)
-        sides.append(1.5 * arc + 0.45 * crackle)
+        # Corona: the air about the wires hisses with every half-wave, whether or not it strikes.
+        corona = coloured({800: -24, 2500: -8, 6000: 0, 16_000: -6}, bed.length, random)
+        corona *= stretch(bed.activity, bed.length) * (1.0 - 0.6 * np.cos(phase_of(pitch)))
+        sides.append(1.5 * arc + 0.45 * crackle + 0.02 * corona)
     out = highpass(np.stack(sides, axis=1), 250.0, order=1)
     loud = stretch(bed.activity, bed.length)
     return tilt(out + (0.16 - 0.08 * strength) * (hum * loud)[:, None], character.brightness)

@@ -45,7 +45,7 @@ def sci_fi_hum(bed: Bed) -> Signal:
     time = seconds(bed.length)
     pulse = 0.72 + 0.28 * np.sin(2 * np.pi * breathing * time + random.uniform(0, 2 * np.pi))
     glow = highpass(0.5 + 0.5 * stretch(wander(points, 0.25, rate, random), bed.length), 0.02, order=1)
-    partials = bed.detail.of(28, least=6)
+    partials = bed.detail.of(72, least=12)
     sides = []
     for side in range(2):
         tone = np.zeros(bed.length)
@@ -57,6 +57,7 @@ def sci_fi_hum(bed: Bed) -> Signal:
             number = np.arange(1.0, partials + 1)
             comb = number**-0.9 * (0.35 + 0.65 * np.cos(np.pi * (number + side) / 3.0) ** 2)
             comb += 0.10 * np.exp(-0.5 * ((number - 12.0 - random.uniform(-2, 2)) / 2.0) ** 2)
+            comb *= np.exp(-number / 12.0)  # it dies away upwards, and ends nowhere
             tone += harmonics(pitch, comb, float(random.uniform(0, 2 * np.pi)))
         for ratio in (15.02, 22.6, 31.1, 44.7)[: bed.detail.of(4, least=1)]:
             swell = np.clip(stretch(wander(points, 0.4, rate, random), bed.length), 0.0, None) ** 2

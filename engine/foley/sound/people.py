@@ -35,6 +35,9 @@ def breath(bed: Bed) -> Signal:
     inward = inward * (bands / 1000.0) ** 0.9 / (1 + (bands / 5200.0) ** 2.0)
     outward = formants(bands, small * np.array([560.0, 1250.0, 2500.0, 3500.0]), small * np.array([260, 300, 400, 600]))
     outward = outward * (bands / 1000.0) ** 0.2 / (1 + (bands / 2600.0) ** 1.6)
+    # Air that rubs along teeth and lips is heard above the last formant, as far up as one hears.
+    hiss = (bands / 5000.0) / (1 + (bands / 5000.0) ** 2)
+    inward, outward = inward + 0.30 * inward.max() * hiss, outward + 0.08 * outward.max() * hiss
     inward, outward = (part / np.sqrt(np.mean(part**2)) for part in (inward, outward))
     time = np.linspace(0.0, bed.seconds, length)
     levels = np.zeros((length, bands.size))
@@ -78,7 +81,11 @@ def snore(bed: Bed) -> Signal:
         pitch = flutter * (0.85 + 0.35 * place) * (1 + 0.06 * wander(length, 18.0, RATE, random))
         rasp = voice(pitch, tract, 0.8, 0.35, bed.detail.of(90, least=24))
         level = np.sin(np.pi * place**1.5) ** 0.8 * (1 + 0.25 * wander(length, 10.0, RATE, random))
-        add(out, (fade(rasp / np.std(rasp) * level, 0.03, 0.05))[:, None] * np.ones(2), samples(start))
+        # Each time the palate opens, air rushes through.
+        rush = coloured({250: -6, 800: 0, 2500: -5, 6000: -14, 12_000: -28}, length, random)
+        rush *= (0.5 + 0.5 * np.cos(2 * np.pi * np.cumsum(pitch) / RATE)) ** 2
+        rasp = rasp / np.std(rasp) + 0.35 * rush
+        add(out, (fade(rasp * level, 0.03, 0.05))[:, None] * np.ones(2), samples(start))
         sigh_length = samples(0.38 * own)
         sigh = coloured({200: -12, 500: 0, 1300: -3, 2800: -9, 7000: -24}, sigh_length, random)
         sigh *= np.sin(np.pi * np.linspace(0, 1, sigh_length) ** 0.6) ** 2
