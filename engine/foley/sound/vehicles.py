@@ -131,10 +131,10 @@ def train(bed: Bed) -> Signal:
     sides = []
     shared = np.exp(0.25 * wander(points, 1.2, rate, random))
     centres = np.array([30.0, 60.0, 120.0, 260.0, 550.0, 1100.0, 2400.0, 5000.0, 10_000.0])
-    rolling = np.array([0.7, 1.0, 0.9, 0.75, 0.65, 0.5, 0.28, 0.10, 0.03])
+    rolling = np.array([0.5, 0.7, 0.7, 0.8, 0.85, 0.6, 0.25, 0.07, 0.015])
     for _ in range(2):
         own = shared * np.exp(0.2 * wander(points, 5.0, rate, random)) * (speed / 17.0) ** 1.2
-        sides.append(1.6 * heavy * paint(own[:, None] * rolling, centres, bed.length, random))
+        sides.append(1.1 * heavy * paint(own[:, None] * rolling, centres, bed.length, random))
     squeal = np.clip(wander(points, 0.3, rate, random) - 0.8, 0.0, 1.0) * 0.10 * character.brightness
     tone = harmonics(
         stretch(2350.0 * (1 + 0.01 * wander(points, 2.0, rate, random)), bed.length), [1.0, 0.5, 0.3, 0.15, 0.08]
