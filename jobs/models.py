@@ -114,7 +114,10 @@ class Clip(models.Model):
             models.UniqueConstraint(fields=["team", "sha256"], name="a_team_stores_a_file_once"),
         ]
         indexes = [
-            models.Index(fields=["team", "-created_at"], name="clip_recent_of_team"),
+            # Without what is in the trash: counting and listing the rest reads this alone, not the rows.
+            models.Index(
+                fields=["team", "-created_at", "-id"], name="clip_recent_of_team", condition=models.Q(deleted_at=None)
+            ),
             models.Index(
                 fields=["preview_due_since"],
                 name="clip_preview_due",
@@ -258,7 +261,11 @@ class Generation(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["team", "-created_at"], name="generation_history_of_team"),
+            models.Index(
+                fields=["team", "-created_at", "-id"],
+                name="generation_history_of_team",
+                condition=models.Q(deleted_at=None),
+            ),
             models.Index(
                 fields=["wake_at"], name="generation_due", condition=models.Q(status__in=["queued", "running"])
             ),
