@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from jobs.models import Clip, Generation, JobEvent
+from jobs.models import Activity, Clip, Generation, JobEvent, Project
 
 
 class ReadOnly:
@@ -42,6 +42,22 @@ class GenerationAdmin(ReadOnly, EvenFromTrash, admin.ModelAdmin):  # type: ignor
     search_fields = ("public_id", "prompt", "clip__public_id", "clip__name")
     list_select_related = ("team",)
     inlines = (Timeline,)
+
+
+@admin.register(Project)
+class ProjectAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("public_id", "name", "team", "created_at", "archived_at")
+    list_filter = ("team",)
+    search_fields = ("public_id", "name")
+    list_select_related = ("team",)
+
+
+@admin.register(Activity)
+class ActivityAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("at", "team", "by", "verb", "subject")
+    list_filter = ("team",)
+    list_select_related = ("team", "by")
+    ordering = ("-id",)
 
 
 @admin.register(Clip)

@@ -107,6 +107,21 @@ def test_the_address_in_use_is_not_removed(signed_in: Client) -> None:
     assert User.objects.get().email == EMAIL
 
 
+def test_a_mail_server_that_is_down_costs_nobody_their_page(
+    signed_in: Client, client: Client, settings: Any, caplog: Any
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    confirm(signed_in)
+    page = signed_in.post(reverse("account_email"), {"action_add": "", "email": "new@example.org"}, follow=True)
+    assert "The mail to new@example.org could not be sent." in page.content.decode()
+    assert "is on its way" not in page.content.decode()
+    pages = [client.post(reverse("account_reset_password"), {"email": email}, follow=True).content.decode()
+             for email in (EMAIL, "nobody@example.org")]  # fmt: skip
+    assert all("Look into your mail" in page and "could not be sent" not in page for page in pages)
+    assert "a mail (account/email/password_reset_key) could not be sent" in caplog.text
+
+
 def test_a_new_password_signs_every_other_browser_out(signed_in: Client) -> None:
     other, _ = sign_in(SAFARI)
     fields = {"oldpassword": PASSWORD, "password1": "another good horse", "password2": "another good horse"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -9,6 +10,7 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
+from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect
@@ -18,11 +20,34 @@ from webapp.accounts import invitations
 from webapp.accounts.models import User
 from webapp.accounts.teams import Refused
 
+log = logging.getLogger(__name__)
+ON_ITS_WAY = "account/messages/email_confirmation_sent.txt"
+
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Whoever was invited signs up; everybody, where the installation says so."""
         return bool(settings.SIGN_UP_OPEN or invitations.pending(request))
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """A mail server that is down costs nobody their page; who is signed in is told.
+
+        Not who is not: only an account that exists gets mail, and nobody is to find out which do.
+        """
+        try:
+            super().send_mail(template_prefix, email, context)
+        except OSError:  # smtplib.SMTPException is one
+            log.exception("a mail (%s) could not be sent", template_prefix)
+            self.request.mail_failed = True
+            if self.request.user.is_authenticated:
+                messages.error(self.request, f"The mail to {email} could not be sent. Try again in a while.")
+
+    def add_message(
+        self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kwargs: Any
+    ) -> None:
+        """Nothing is said to be on its way that is not."""
+        if not (message_template == ON_ITS_WAY and getattr(request, "mail_failed", False)):
+            super().add_message(request, level, message_template, *args, **kwargs)
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from smtplib import SMTPException
 
 from django import forms
 from django.contrib import messages
@@ -151,7 +150,7 @@ def invite(request: TeamRequest) -> HttpResponse:
         try:
             invitations.send(invitation, link)
             sent_to = email
-        except (OSError, SMTPException):
+        except OSError:  # smtplib.SMTPException is one
             messages.error(request, f"The mail to {email} could not be sent. Hand the link over yourself.")
     return _page(request, link=link, sent_to=sent_to)
 
