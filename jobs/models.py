@@ -253,6 +253,7 @@ class Generation(models.Model):
     notes: models.JSONField[list[str]] = models.JSONField(
         default=list, blank=True, help_text="What a person should know of the result: it is quiet, it was short"
     )
+    favourite = models.BooleanField(default=False)
     deleted_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is in the trash")
 
     objects = Kept()
@@ -265,6 +266,9 @@ class Generation(models.Model):
                 fields=["team", "-created_at", "-id"],
                 name="generation_history_of_team",
                 condition=models.Q(deleted_at=None),
+            ),
+            models.Index(
+                fields=["team", "-created_at"], name="generation_favourites", condition=models.Q(favourite=True)
             ),
             models.Index(
                 fields=["wake_at"], name="generation_due", condition=models.Q(status__in=["queued", "running"])

@@ -9,7 +9,7 @@ from webapp import health, media
 from webapp.accounts import account_page, activity_page, invitation_pages, team_pages
 from webapp.accounts import backends as team_backends
 from webapp.accounts import views as accounts
-from webapp.studio import history, projects, results, trash
+from webapp.studio import history, library, projects, results, trash
 from webapp.studio import views as studio
 
 # One way to sign in, for administrators too.
@@ -32,6 +32,10 @@ urlpatterns = [
     path("history/live/", history.live, name="history-live"),
     path("media/clips/<str:clip_id>/<str:kind>", media.clip_file, name="clip-file"),
     path("media/g/<str:generation_id>/<str:kind>", media.generation_file, name="generation-file"),
+    path("library/", library.library, name="library"),
+    path("library/more/", library.more, name="library-more"),
+    path("library/favourite/", library.favour, name="library-favourite"),
+    path("library/download/", library.download, name="library-download"),
     path("projects/", projects.index, name="projects"),
     path("projects/move/", projects.move, name="projects-move"),
     path("projects/<str:project_id>/", projects.project, name="project"),

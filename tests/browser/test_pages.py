@@ -42,6 +42,12 @@ def ask_for_nonsense(page: Page) -> None:
     expect(page.get_by_text("Describe the sound you want to hear.")).to_be_visible()
 
 
+def choose_two(page: Page) -> None:
+    for box in page.locator("[data-choose]").all()[:2]:
+        box.check()
+    expect(page.locator("[data-chosen]")).to_have_text("2 chosen")
+
+
 def open_menu(page: Page) -> None:
     page.locator("summary", has_text="Night Shift").click()
 
@@ -119,6 +125,10 @@ PAGES: dict[str, tuple[str | None, str, Callable[[Page], None] | None]] = {
     "backends": ("alice", "/team/backends/", open_everything),
     "backends, wrong": ("alice", "/team/backends/", store_nothing),
     "backends, member": ("mia", "/team/backends/", None),
+    "library": ("alice", "/library/", choose_two),
+    "library, as a list": ("alice", "/library/?view=list&q=o&status=succeeded", None),
+    "library, clips": ("victor", "/library/?kind=clips", None),
+    "library, nothing found": ("alice", "/library/?q=xyzzy&since=never", None),
     "projects": ("alice", "/projects/", None),
     "project": ("alice", "/projects/", open_a_project),
     "trash": ("alice", "/trash/", None),

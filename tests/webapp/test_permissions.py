@@ -48,6 +48,11 @@ GET   generation-file+audio         yes      yes      yes      yes      404     
 GET   history?                      yes      yes      yes      yes      404      sign-in
 GET   history-live?                 yes      yes      yes      yes      404      sign-in
 
+GET   library?                      yes      yes      yes      yes      404      sign-in
+GET   library-more?+after           yes      yes      yes      yes      404      sign-in
+POST  library-favourite?            yes      yes      yes      403      404      sign-in
+POST  library-download?             yes      yes      yes      yes      404      sign-in
+
 GET   projects?                     yes      yes      yes      yes      404      sign-in
 POST  projects?                     yes      yes      yes      403      404      sign-in
 POST  projects-move?                yes      yes      yes      403      404      sign-in
@@ -141,6 +146,7 @@ SENT: dict[str, dict[str, str]] = {
 }
 VARIANTS: dict[str, Callable[[World], dict[str, str]]] = {
     "from": lambda world: {"from": world.generation.public_id},
+    "after": lambda world: {"after": world.generation.public_id},
 }
 # allauth's pages and Django's administration answer what else is sent to them in ways of their own.
 NOT_OURS = ("account_", "socialaccount_", "openid_", "mfa_", "usersessions_", "admin:")

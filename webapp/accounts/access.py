@@ -19,7 +19,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 
 from jobs.models import Clip, Generation, Project
@@ -43,15 +44,16 @@ class TeamRequest(HttpRequest):
     membership: Membership
 
 
-View = Callable[Concatenate[TeamRequest, P], HttpResponse]
+Response = TypeVar("Response", bound=HttpResponseBase)
+View = Callable[Concatenate[TeamRequest, P], Response]
 
 
-def needs(action: Action) -> Callable[[View[P]], View[P]]:
+def needs(action: Action) -> Callable[[View[P, Response]], View[P, Response]]:
     """Only for members of the request's team who may do this."""
 
-    def decorate(view: View[P]) -> View[P]:
+    def decorate(view: View[P, Response]) -> View[P, Response]:
         @wraps(view)
-        def checked(request: TeamRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def checked(request: TeamRequest, /, *args: P.args, **kwargs: P.kwargs) -> Response:
             allow(request, action)
             return view(request, *args, **kwargs)
 
