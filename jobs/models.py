@@ -268,7 +268,9 @@ class Generation(models.Model):
                 condition=models.Q(deleted_at=None),
             ),
             models.Index(
-                fields=["team", "-created_at"], name="generation_favourites", condition=models.Q(favourite=True)
+                fields=["team", "-created_at", "-id"],
+                name="generation_favourites",
+                condition=models.Q(favourite=True, deleted_at=None),
             ),
             models.Index(
                 fields=["wake_at"], name="generation_due", condition=models.Q(status__in=["queued", "running"])
