@@ -51,7 +51,7 @@ RESTING = 0.1
 """Of the same: what is slower rests."""
 
 _LARGEST = 0.08  # of the picture
-_SMALLEST = 16  # pixels
+_SMALLEST = 28  # pixels
 _SAMPLES = 25  # frames that make the picture without bodies
 _TIGHT = 1.12  # a blob's area beside its body's, when it is the body alone
 _LOOSE = 1.33  # and at most
@@ -253,7 +253,8 @@ def _blobs(image: Gray, without: Gray, before: Gray) -> list[_Blob]:
     apart = cv2.absdiff(image, without)
     mask = (apart > 12 + 3 * float(np.median(apart))).astype(np.uint8)
     opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    count, labels, stats, centres = cv2.connectedComponentsWithStats(opened, connectivity=8, ltype=cv2.CV_16U)
+    closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(closed, connectivity=8, ltype=cv2.CV_16U)
     height, width = image.shape
     changed = cv2.absdiff(image, before)
     found = []

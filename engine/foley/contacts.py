@@ -19,11 +19,11 @@ APART = 0.12
 FAINTEST = 0.03
 """Diagonals per second: a smaller loss of speed is noise in any clip."""
 
-ROAMING = 0.25
-"""Picture diagonals that a body travels at least, to be asked before the flow is."""
+ROAMING = 0.15
+"""Picture diagonals that a body travels at least, to be asked before the flow is, and"""
 
-FAR = 1.5
-"""The same for one that may strike nothing at all: something that swings."""
+LASTING = 0.5
+"""seconds for which it is followed."""
 
 SHARE = 0.5
 """Of the clip's own strong stops: a weaker one is no contact."""
@@ -34,21 +34,22 @@ NEARBY = 0.3
 ALONE = 0.2
 """How much a stop counts that is like no other, beside the one that is most like the others."""
 
-LATE = 0.012
-"""Seconds by which a blow is heard after it is seen: sound takes that long for the four metres to a camera."""
+LATE = 0.01
+"""Seconds by which a blow is heard after it is seen: sound takes that long for the three metres to a camera."""
 
 PART = 0.2
 """Of the largest share of a stop: a smaller one does not belong to it."""
 
-FAINT = 0.12
+FAINT = 0.2
 """The same for bodies, whose paths are known better."""
 
 
 @dataclass(frozen=True)
 class _Sign:
-    """Something that may be a contact, how far its evidence stands out, and the direction (x, y) in which it struck."""
+    """Something that may be a contact: its evidence, the speed lost in it, the direction (x, y) in which it struck."""
 
     evidence: float
+    lost: float
     event: Event
     way: tuple[float, float] = (0.0, 0.0)
 
@@ -58,30 +59,30 @@ def contacts(glimpses: Sequence[Glimpse], things: Sequence[Body], duration: floa
 
     Where a body says what happened, by the kinks in its path, the flow around it is not asked.
     """
-    kinks = [
-        _Sign(kink.evidence, _kinked(kink, thing))
-        for thing in things
-        for kink in thing.kinks()
-        if kink.evidence >= FAINTEST
-    ]
-    stops = _stops([_without(glimpse, things) for glimpse in glimpses], duration)
+    kinks: list[_Sign] = []
+    for thing in things:
+        kinks += _counting([_kinked(kink, thing) for kink in thing.kinks()], FAINT)
+    stops = _counting(_again(_stops([_without(glimpse, things) for glimpse in glimpses], duration)), SHARE)
     chosen: list[Event] = []
-    for sign in sorted(
-        [*_outstanding(kinks, FAINT), *_outstanding(_again(stops), SHARE)], key=lambda each: -each.evidence
-    ):
+    for sign in sorted([*_weighed(kinks), *_weighed(stops)], key=lambda each: -each.evidence):
         if all(abs(sign.event.time - other.time) >= APART for other in chosen):
             chosen.append(sign.event)
     return sorted(chosen, key=lambda event: event.time)
 
 
-def _outstanding(signs: Sequence[_Sign], share: float) -> list[_Sign]:
-    """The signs that count among their sort: kinks and stops don't measure alike. Their strength beside the strong."""
-    evidence = np.array([sign.evidence for sign in signs])
-    least, strongly = weakest(evidence, share), strong(evidence)
+def _counting(signs: Sequence[_Sign], share: float) -> list[_Sign]:
+    """The signs that count among their sort."""
+    least = weakest(np.array([sign.evidence for sign in signs]), share)
+    return [sign for sign in signs if sign.evidence >= least and sign.lost >= FAINTEST]
+
+
+def _weighed(signs: Sequence[_Sign]) -> list[_Sign]:
+    """The signs with the strength of their events, beside the strong of their sort: kinks and stops aren't alike."""
+    strongly = max(strong(np.array([sign.evidence for sign in signs])), 1e-9)
+    strengths = [float(np.clip(sign.evidence / strongly, 0.05, 1.0)) for sign in signs]
     return [
-        replace(sign, event=replace(sign.event, strength=float(np.clip(sign.evidence / strongly, 0.05, 1.0))))
-        for sign in signs
-        if sign.evidence >= least
+        replace(sign, event=replace(sign.event, strength=strength))
+        for sign, strength in zip(signs, strengths, strict=True)
     ]
 
 
@@ -104,27 +105,21 @@ def _again(signs: Sequence[_Sign]) -> list[_Sign]:
     return [replace(sign, evidence=float(each)) for sign, each in zip(signs, evidence * weights, strict=True)]
 
 
-def speaking(glimpses: Sequence[Glimpse], found: Sequence[Body]) -> list[Body]:
-    """The bodies that matter: whose contacts are a fair part of the strongest the flow shows, or which go far."""
-    most = max((float(_lost(glimpse).max()) for glimpse in glimpses), default=0.0)
-    return [
-        thing
-        for thing in roaming(found)
-        if thing.way >= FAR or max((kink.evidence for kink in thing.kinks()), default=0.0) >= SHARE * most
-    ]
+def speaking(found: Sequence[Body]) -> list[Body]:
+    """The bodies that are followed long and far enough to be told from what trembles or flickers."""
+    return [thing for thing in found if thing.way >= ROAMING and thing.times[-1] - thing.times[0] >= LASTING]
 
 
-def roaming(found: Sequence[Body]) -> list[Body]:
-    """The bodies that travel far enough to be told from what trembles."""
-    return [thing for thing in found if thing.way >= ROAMING]
-
-
-def _kinked(kink: Kink, thing: Body) -> Event:
+def _kinked(kink: Kink, thing: Body) -> _Sign:
     height, width = thing.picture
-    size = min(1.0, np.pi * thing.radius**2 / (height * width))
-    return Event(
-        time=kink.time + LATE, strength=1.0, x=kink.place[0] / width, y=kink.place[1] / height, size=float(size)
+    event = Event(
+        time=kink.time + LATE,
+        strength=1.0,
+        x=kink.place[0] / width,
+        y=kink.place[1] / height,
+        size=float(min(1.0, np.pi * thing.radius**2 / (height * width))),
     )
+    return _Sign(kink.evidence, kink.evidence, event)
 
 
 def _without(glimpse: Glimpse, things: Sequence[Body]) -> Glimpse:
@@ -148,11 +143,7 @@ def _stops(glimpses: Sequence[Glimpse], duration: float) -> list[_Sign]:
     lost = [_lost(glimpse) for glimpse in glimpses]
     times = np.array([glimpse.start for glimpse in glimpses])
     evidence = np.array([float(cells.max()) for cells in lost])
-    return [
-        _sign(glimpses, lost, times, peak, standing)
-        for peak, standing in standing_out(times, evidence, duration)
-        if standing >= FAINTEST
-    ]
+    return [_sign(glimpses, lost, times, peak, standing) for peak, standing in standing_out(times, evidence, duration)]
 
 
 def _sign(glimpses: Sequence[Glimpse], lost: Sequence[Field], times: Times, about: float, standing: float) -> _Sign:
@@ -160,7 +151,8 @@ def _sign(glimpses: Sequence[Glimpse], lost: Sequence[Field], times: Times, abou
 
     A body that is struck between two frames shows its change of speed in two shares, before and after, in proportion
     to how near each frame is: their centre of gravity is the instant. What is stopped more softly, over several
-    frames, sounds at the end: of its shares the largest counts and those after it.
+    frames, sounds at the end: of its shares the largest counts and those after it. What goes on the same way right
+    after has not stopped: the flow had only lost it for a frame.
     """
     near = int(np.argmin(np.abs(times - about)))
     near = max(range(max(0, near - 1), min(len(lost), near + 2)), key=lambda i: float(lost[i].max()))
@@ -187,4 +179,8 @@ def _sign(glimpses: Sequence[Glimpse], lost: Sequence[Field], times: Times, abou
         y=float((row + 0.5) / cells.shape[0]),
         size=float(np.mean(cells > 0.3 * cells.max())),
     )
-    return _Sign(standing, event, (float(x), float(y)))
+    way = np.array([x, y])
+    goes = [float((each.moves[around] @ way).max()) for each in glimpses[max(0, near - 1) : near + 3]]
+    came = goes.pop(0)
+    lasting = 1 - max(goes[1:], default=0.0) / max(came, 1e-9)
+    return _Sign(standing * float(np.clip(lasting, 0, 1)), standing, event, (float(x), float(y)))

@@ -53,7 +53,7 @@ def weakest(evidence: Times, share: float) -> float:
     """The least evidence that counts: a share of what is strong, or less where what is still weaker is far weaker."""
     strongly = strong(evidence)
     least = share * strongly
-    for here, below in pairwise([*np.sort(evidence)[::-1], 0.0]):
+    for here, below in pairwise(np.sort(evidence)[::-1]):
         if WEAKEST * strongly <= here < least and below < here / GAP:
             least = float(here)
     return least

@@ -18,6 +18,9 @@ SAME_SIZE = 1.5
 LIVELY = 0.35
 """Of the speed in the liveliest part of the picture: what moves less is not the subject."""
 
+FAR = 1.5
+"""Picture diagonals that a body travels at least, to be the subject though it strikes nothing: what swings."""
+
 MOVES = 0.1
 """The same for what words may point at: what moves less is still."""
 
@@ -45,6 +48,16 @@ def subject(things: Sequence[Body], pointer: Pointer) -> list[Body]:
         if alike and all(thing.times[0] > other.times[-1] or thing.times[-1] < other.times[0] for other in kept):
             kept.append(thing)
     return kept
+
+
+def candidates(things: Sequence[Body], glimpses: Sequence[Glimpse]) -> list[Body]:
+    """The bodies that may be the subject: what they do is a fair part of what happens, or they go far."""
+    most = max((float(np.hypot(*np.moveaxis(glimpse.stops, -1, 0)).max()) for glimpse in glimpses), default=0.0)
+    return [
+        thing
+        for thing in things
+        if thing.way >= FAR or max((kink.evidence for kink in thing.kinks()), default=0.0) >= LIVELY * most
+    ]
 
 
 def _misfits(things: Sequence[Body], pointer: Pointer) -> list[float]:

@@ -31,9 +31,10 @@ class Glimpse:
     """What happened between two frames, `start` and `end` seconds.
 
     `speed` is the mean over the picture of how fast things move by themselves, `x` the place of that motion from 0
-    (left) to 1. `stops` is, in cells of the picture, the velocity that was lost at the instant `start` (see `watch`),
-    of shape (rows, columns, 2); `speeds` how fast each cell moves. `brightening` is the mean rise in grey levels
-    (0..255) that motion does not explain. `cut` says that the two frames belong to different shots.
+    (left) to 1. Of each cell of the picture `stops` is the velocity that was lost at the instant `start` (see `watch`)
+    and `moves` the velocity, both of shape (rows, columns, 2), and `speeds` how fast it moves. `brightening` is the
+    mean rise in grey levels (0..255) that motion does not explain. `cut` says that the two frames belong to different
+    shots.
     """
 
     start: float
@@ -41,6 +42,7 @@ class Glimpse:
     speed: float
     x: float
     stops: Field
+    moves: Field
     speeds: Field
     brightening: float
     cut: bool
@@ -97,7 +99,7 @@ def _change(pair: tuple[Frame, Frame]) -> _Change:
     warped = _follow(last.image.astype(np.float32), -drift)
     unexplained = cv2.blur(frame.image.astype(np.float32) - warped, (CELL, CELL))
     brightening = float(unexplained.mean())
-    cut = bool(np.abs(unexplained).mean() > 12 and _likeness(last.image, frame.image) < 0.5)
+    cut = bool(np.abs(unexplained).mean() > 9 and _likeness(last.image, frame.image) < 0.5)
     if cut or brightening > 8:
         return _Change(last.time, frame, brightening=0.0 if cut else brightening, cut=cut)
     difference = cv2.absdiff(last.image, frame.image)
@@ -114,14 +116,15 @@ def _glimpse(before: _Change, after: _Change) -> Glimpse:
     if after.velocity is None:
         shape = after.frame.image.shape
         speeds, stops = (_cells(np.zeros((*shape, *parts), np.float32)) for parts in ((), (2,)))
-        return Glimpse(start, end, 0.0, 0.5, stops, speeds, after.brightening, after.cut)
+        return Glimpse(start, end, 0.0, 0.5, stops, stops, speeds, after.brightening, after.cut)
     speed = _length(*_parts(after.velocity))
     stops = np.zeros_like(after.velocity)
     if before.velocity is not None and before.drift is not None:
         stops = _stops(_follow(before.velocity, -before.drift), after.velocity)
     total, width = float(speed.sum()), speed.shape[1]
     x = float((speed.sum(0) @ np.arange(width)) / total / max(1, width - 1)) if total > 0 else 0.5
-    return Glimpse(start, end, float(speed.mean()), x, _cells(stops), _cells(speed), 0.0, False)
+    stops, moves, speeds = _cells(stops), _cells(after.velocity), _cells(speed)
+    return Glimpse(start, end, float(speed.mean()), x, stops, moves, speeds, 0.0, False)
 
 
 class _Flow(threading.local):

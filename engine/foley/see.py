@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from engine.foley.bodies import Body, bodies
-from engine.foley.contacts import contacts, roaming, speaking
-from engine.foley.focus import only_bodies, only_liveliest, subject
+from engine.foley.contacts import contacts, speaking
+from engine.foley.focus import candidates, only_bodies, only_liveliest, subject
 from engine.foley.motion import Glimpse, watch
 from engine.foley.scene import CURVE_RATE, Curve, Pointer, Scene
 from engine.foley.starts import starts
@@ -60,9 +60,9 @@ def see(clip: Path, duration: float, focus: Pointer | None) -> Generator[Progres
 
 
 def _scene(glimpses: Sequence[Glimpse], found: Sequence[Body], duration: float, focus: Pointer | None) -> Scene:
-    things = speaking(glimpses, found)
+    things = speaking(found)
     if focus is not None:
-        things = subject(things if focus == Pointer() else roaming(found), focus)
+        things = subject(candidates(things, glimpses), focus)
         glimpses = [only_bodies(each, things) for each in glimpses] if things else only_liveliest(glimpses, focus)
     points = np.arange(round(duration * CURVE_RATE) + 1) / CURVE_RATE
     speed = _curve(points, glimpses, [glimpse.speed for glimpse in glimpses], 0.0)

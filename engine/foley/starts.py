@@ -15,6 +15,9 @@ from engine.model import Event
 APART = 0.2
 """Seconds between two starts, at least: what barks or fires is at rest again before it does once more."""
 
+FAINTEST = 0.001
+"""Diagonals per second, the mean over the picture: a smaller rise of the motion is noise in any clip."""
+
 SHARE = 0.35
 """Of the clip's own strong starts: a weaker one makes no sound."""
 
@@ -29,7 +32,7 @@ def starts(glimpses: Sequence[Glimpse], duration: float) -> list[Event]:
     least, strongly = weakest(evidence, SHARE), strong(evidence)
     chosen: list[Event] = []
     for time, standing in sorted(found, key=lambda each: -each[1]):
-        if standing >= least and all(abs(time - other.time) >= APART for other in chosen):
+        if standing >= max(least, FAINTEST) and all(abs(time - other.time) >= APART for other in chosen):
             chosen.append(_event(time, standing / strongly, changes[int(np.argmin(np.abs(times - time)))]))
     return sorted(chosen, key=lambda event: event.time)
 

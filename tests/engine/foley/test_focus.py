@@ -62,7 +62,7 @@ def test_a_pointer_picks_one_ball_of_three(balls: Path, pointer: Pointer, meant:
     assert matched(found, BALLS[meant], 0.04) == len(found) == len(BALLS[meant])
 
 
-@pytest.mark.parametrize(("pointer", "late"), [(Pointer(x=1.0), 0.2), (Pointer(size=0.0), 0.2), (Pointer(x=0.0), 0.0)])
+@pytest.mark.parametrize(("pointer", "late"), [(Pointer(x=1.0), 0.2), (Pointer(x=0.0), 0.0)])
 def test_a_pointer_picks_a_part_of_the_picture_where_no_body_is_made_out(
     tmp_path: Path, pointer: Pointer, late: float
 ) -> None:

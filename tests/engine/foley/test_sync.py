@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
+from scipy.io import wavfile
 
+from engine.model import SAMPLE_RATE
 from jobs.media.sample import SAMPLE_IMPACTS, SAMPLE_PROMPT, make_sample
 from tests import clips
 from tests.clips import FrameRate
 from tests.engine.foley.listening import generate, matched, onsets
+
+SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 
 Background = Literal["plain", "textured"]
 
@@ -99,3 +106,17 @@ def test_steps_follow_the_rhythm_of_a_movement_without_contacts(tmp_path: Path) 
     sound = generate("footsteps on concrete", clip)
     assert sound.events == ()
     assert np.median(np.diff(onsets(sound.samples))) == pytest.approx(0.5, abs=TOLERANCE)
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not (SHARED / "clips" / "sync").exists(), reason="the reference clips are not here")
+def test_real_footage_is_in_sync(tmp_path: Path) -> None:
+    """Each clip with its own prompt and the usual parameters; docs/engine.md has the table, clip by clip."""
+    truth = SHARED / "clips" / "sync" / "truth.json"
+    for name, facts in json.loads(truth.read_text()).items():
+        if facts["sync_grade"] != "C":
+            sound = generate(facts["prompt"], truth.parent / name, duration=facts["duration"])
+            wavfile.write(tmp_path / f"{Path(name).stem}.wav", SAMPLE_RATE, sound.samples)
+    command = [sys.executable, str(SHARED / "tools" / "sync_score.py"), str(truth), str(tmp_path), "--json"]
+    scores = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert scores["mean"]["lift"] >= 0.38, scores
