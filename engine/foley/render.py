@@ -99,6 +99,8 @@ def _bed(part: Part, seed: int, detail: Detail, seconds: float, length: int) -> 
     random = np.random.default_rng([seed, crc32(part.layer.family.name.encode())])
     points = max(2, round(seconds * CURVE_RATE) + 1)
     activity = np.interp(np.linspace(0, 1, points), np.linspace(0, 1, len(part.activity)), part.activity)
+    if not activity.any():
+        return np.zeros((length, 2))  # it follows the movement, and nothing ever moves
     out = TEXTURES[part.layer.family.name](Bed(part.layer.character, seconds, activity, random, detail))
     left, right = _sides(stretch(part.pan, length))
     out = out[:length] * np.stack([left, right], axis=1) * stretch(part.gain, length)[:, None] * np.sqrt(2.0)

@@ -37,7 +37,7 @@ def breath(bed: Bed) -> Signal:
     outward = outward * (bands / 1000.0) ** 0.2 / (1 + (bands / 2600.0) ** 1.6)
     # Air that rubs along teeth and lips is heard above the last formant, as far up as one hears.
     hiss = (bands / 5000.0) / (1 + (bands / 5000.0) ** 2)
-    inward, outward = inward + 0.30 * inward.max() * hiss, outward + 0.08 * outward.max() * hiss
+    inward, outward = inward + 0.06 * inward.max() * hiss, outward + 0.012 * outward.max() * hiss
     inward, outward = (part / np.sqrt(np.mean(part**2)) for part in (inward, outward))
     time = np.linspace(0.0, bed.seconds, length)
     levels = np.zeros((length, bands.size))

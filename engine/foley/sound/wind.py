@@ -87,7 +87,7 @@ def foliage(bed: Bed) -> Signal:
         own[: side * late] = gust[0]
         own = own + 0.25 * wander(points, 1.6, rate, random)
         speed = np.clip(0.35 + 0.5 * strength + (0.16 + 0.14 * strength) * own, 0.04, 1.6) * bed.activity
-        bright = (speed[:, None] / 0.6) ** np.linspace(-0.3, 0.35, centres.size)
+        bright = (np.maximum(speed, 0.01)[:, None] / 0.6) ** np.linspace(-0.3, 0.35, centres.size)
         flutter = np.exp(0.20 * wander(points, 13.0, rate, random))
         levels = (speed**2 * flutter)[:, None] * bright * np.interp(centres / shift, centres, shape)
         rustle = paint(levels, centres, bed.length, random)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.foley.sound import TEXTURES
+from engine.foley.sound.brief import Bed, Character, Detail
 from engine.model import BadInput, Sound
 from tests import clips
 from tests.engine.foley.listening import generate, level, loudness, onsets, true_peak
@@ -32,6 +34,22 @@ def ball(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def sounds(ball: Path) -> dict[str, Sound]:
     return {prompt: generate(prompt, ball) for prompt in (*MIXED, *SPARSE)}
+
+
+@pytest.mark.parametrize("name", TEXTURES)
+def test_what_follows_the_movement_bears_that_nothing_moves(name: str) -> None:
+    """For most of the time, as in a still shot that ends with a start."""
+    activity = np.zeros(51)
+    activity[-5:] = 1.0
+    out = TEXTURES[name](Bed(Character(), 0.5, activity, np.random.default_rng(1), Detail(25)))
+    assert np.isfinite(out).all()
+
+
+def test_a_layer_that_follows_the_movement_is_silent_in_a_still(tmp_path: Path) -> None:
+    path = tmp_path / "still.mp4"
+    clips.film(path, clips.plain(64, 48), fps=25.0, seconds=1.0)
+    for prompt in ("wind in the trees when he moves", "heavy rain when he moves"):
+        assert_sound(generate(prompt, path))
 
 
 def assert_sound(sound: Sound) -> None:
