@@ -66,8 +66,9 @@ def _drops(bed: Bed, roof: Roof, bubbling: float, course: Signal) -> Signal:
 
     Diameters as Marshall and Palmer found, exp(-4.1 R^-0.21 D) for D in mm and R mm of rain an hour ("The distribution
     of raindrops with size", J. Meteorology 5, 1948), each at its terminal speed, 9.65 - 10.3 exp(-0.6 D) m/s (Atlas,
-    Srivastava and Sekhon, Rev. Geophys. 11, 1973). A tick is as strong as the drop's momentum and as short as the drop
-    takes to flatten, D / v; the drops lie all about, so most are far and faint.
+    Srivastava and Sekhon, Rev. Geophys. 11, 1973). A tick is as short as the drop takes to flatten, D / v, and grows
+    with its size, though less than its momentum does: rain is heard as a crowd, not as its few largest drops. They lie
+    all about, none of them at the ear.
     """
     random = bed.random
     strength = bed.character.intensity
@@ -84,9 +85,9 @@ def _drops(bed: Bed, roof: Roof, bubbling: float, course: Signal) -> Signal:
     place = np.clip(0.75 - 0.45 * flattening + 0.22 * random.standard_normal(most), 0.0, 1.0)
     frequency = roof.low * (roof.high / roof.low) ** place
     tau = roof.tau * (diameter / 1.5) ** 0.4 * np.exp(0.35 * random.standard_normal(most))
-    away = np.sqrt(random.uniform(0.5**2, 5.0**2, most))
-    momentum = (diameter / 1.5) ** 2.0 * speed
-    amplitude = momentum / away * random.choice([-1.0, 1.0], most)
+    away = np.sqrt(random.uniform(2.5**2, 5.0**2, most))
+    blow = (diameter / 1.5) ** 1.5 * speed
+    amplitude = blow / away * random.choice([-1.0, 1.0], most)
     bubble = random.random(most) < bubbling
     rise = random.uniform(0.0, 0.2, most)
     kept = bed.detail.of(most, least=8)
