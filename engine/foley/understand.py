@@ -17,7 +17,7 @@ from engine.foley.reading import Clause, Match, Reader, read
 from engine.foley.scene import Pointer
 from engine.foley.sound.brief import Character, Role
 
-_BEHIND = -5.0  # dB; what is in the background, which is further away besides
+_BEHIND = -4.0  # dB; what is in the background, which is further away besides
 _BEHIND_DISTANCE = 0.4
 _BEFORE = 4.0  # dB; what is in the foreground
 _MOST_COUNTED = 64

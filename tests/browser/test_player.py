@@ -374,6 +374,7 @@ def answers(page: Page, site: Site, states: list[str]) -> None:
     page.route("**/live/", answer)
 
 
+@pytest.mark.alone
 def test_the_page_changes_from_queued_to_the_player_without_a_reload(page: Page, site: Site) -> None:
     page.add_init_script("window.loads = (window.loads ?? 0) + 1")
     answers(page, site, ["queued", "running", "voiced"])
