@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint bench gallery
+.PHONY: run test lint bench gallery mmaudio
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/python manage.py up
@@ -27,6 +27,9 @@ bench: $(VENV)/dev.stamp
 gallery: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.gallery $(FAMILIES)
 
+# The MMAudio network is an optional install, of a gigabyte and more: see docs/mmaudio.md.
+mmaudio: $(VENV)/mmaudio.stamp
+
 # One that was left half made would never be finished: it goes.
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Soundstage needs Python 3.11 or newer: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
@@ -40,4 +43,9 @@ $(VENV)/run.stamp: requirements.txt engine/requirements.txt | $(BIN)/python
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
 	@echo "Installing what the tests need."
 	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/mmaudio.stamp: engine/requirements-mmaudio.txt $(VENV)/run.stamp
+	@echo "Installing PyTorch and what else the MMAudio network needs."
+	@$(PIP) -r engine/requirements-mmaudio.txt
 	@touch $@

@@ -148,7 +148,8 @@ open_calls = APIRouter()
 
 
 @open_calls.get("/healthz")
-async def healthz(engine: TheEngine) -> JSONResponse:
+@open_calls.get("/readyz")
+async def readyz(engine: TheEngine) -> JSONResponse:
     state = engine.queue.state
     return JSONResponse(state, status_code=200 if state["status"] == "ok" else 503)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -46,19 +47,29 @@ def frames(clip: Path, duration: float, pixels: int, max_rate: float) -> Iterato
     Of a clip with more than `max_rate` frames per second, as many are left out as make it no more than that. Packets
     that can't be decoded are skipped. Raises `BadInput` ("unsupported_video_format") where nothing can be decoded.
     """
+    shown = -np.inf
+    scaler = VideoReformatter()  # one for all frames: setting one up costs more than scaling with it
+    for time, frame in decoded(clip, duration):
+        if time - shown >= 0.75 / max_rate:
+            shown = time
+            yield Frame(time, _small(frame, pixels, scaler))
+
+
+def decoded(clip: Path, duration: float) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Yield each frame of the first `duration` seconds with its time, in order of time, as the decoder gives it.
+
+    Packets that can't be decoded are skipped. Raises `BadInput` ("unsupported_video_format") where none can be.
+    """
     with _opened(clip) as (container, stream):
         first: float | None = None
-        time = shown = -np.inf
-        scaler = VideoReformatter()  # one for all frames: setting one up costs more than scaling with it
+        time = -np.inf
         for frame in _decoded(container, stream):
             time = time + FALLBACK_STEP if frame.pts is None else frame.time
             if first is None:
                 first = time = time if np.isfinite(time) else 0.0
             if time - first > duration:
                 break
-            if time - shown >= 0.75 / max_rate:
-                shown = time
-                yield Frame(time - first, _small(frame, pixels, scaler))
+            yield time - first, frame
     if first is None:
         raise _unusable(f"No picture of {clip.name} could be decoded; it may be damaged. Please export it again.")
 
@@ -129,8 +140,13 @@ def _small(frame: av.VideoFrame, pixels: int, scaler: VideoReformatter) -> Gray:
     scale = min(1.0, (pixels / (frame.width * frame.height)) ** 0.5)
     width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
     small = scaler.reformat(frame, width, height, "gray", interpolation=Interpolation.AREA, threads=1)
+    return upright(small.to_ndarray(), frame)
+
+
+def upright(image: NDArray[Any], frame: av.VideoFrame) -> Gray:
+    """An image of `frame`, of shape (height, width, ...), turned as the file asks."""
     turns = round(frame.rotation / 90)  # counter-clockwise, as np.rot90 counts
-    return np.ascontiguousarray(np.rot90(small.to_ndarray(), turns))
+    return np.ascontiguousarray(np.rot90(image, turns))
 
 
 def _unusable(sentence: str) -> BadInput:

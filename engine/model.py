@@ -5,7 +5,7 @@ The HTTP face and the queue know only this file; `engine.foley` and any later mo
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -89,14 +89,18 @@ class BadInput(Exception):
         self.kind = kind
 
 
+class Unloadable(Exception):
+    """The model can't be loaded as things are; the message says what to do, for the operator."""
+
+
 class Model(Protocol):
     """Loaded once per worker process by `load`, then asked to `generate` again and again."""
 
     name: str
     licence: str
 
-    def load(self) -> None:
-        """Bring what is slow into memory: tables, weights."""
+    def load(self) -> Iterator[Progress]:
+        """Bring what is slow into memory: tables, weights. Yields how far it is. Raises `Unloadable`."""
 
     def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
         """Yield progress and return the sound: `min(duration, clip length)` seconds of it.

@@ -12,7 +12,7 @@ import os
 import time
 import uuid
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,7 @@ class RequestQueue:
         self._waiting: deque[Request] = deque()
         self._arrival = asyncio.Event()
         self._workers: set[Worker] = set()
+        self._loading = Progress(0.0, "Starting")
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -141,13 +142,14 @@ class RequestQueue:
 
     @property
     def state(self) -> dict[str, Any]:
-        """What `GET /healthz` tells; "ok" while a worker has its model loaded."""
+        """What `GET /readyz` tells; "ok" while a worker has its model loaded, until then how far the loading is."""
         ready = [worker for worker in self._workers if not worker.exited.done()]
         running = sum(request.status == "IN_PROGRESS" for request in self._requests.values())
         return {
             "status": "ok" if ready else "starting",
             "model": ready[0].model if ready else None,
             "licence": ready[0].licence if ready else None,
+            "loading": None if ready else asdict(self._loading),
             "queue": len(self._waiting),
             "running": running,
             "workers": len(ready),
@@ -180,11 +182,15 @@ class RequestQueue:
         pause = 0.5
         while True:
             try:
-                return await Worker.start(options, threads, LOAD_SECONDS)
+                return await Worker.start(options, threads, LOAD_SECONDS, self._told)
             except WorkerLost as error:
                 log.error("worker model=%s could not start: %s Trying again.", settings.model, error)
+                self._told(Progress(0.0, str(error)))
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_RETRY_SECONDS)
+
+    def _told(self, loading: Progress) -> None:
+        self._loading = loading
 
     async def _next(self, worker: Worker) -> Request | None:
         """The next request once there is one; None when the worker can't take it any more."""

@@ -1,9 +1,9 @@
 """The process that runs a model, and the engine's handle on it.
 
 One line of JSON a message. To the worker, on standard input: a job, or `{"stop": true}`. From it, on standard output:
-`kind` is "ready" once, then for each job "progress" as often as the model yields, and one of "finished", "stopped",
-"refused", "failed". A worker that failed is in doubt: it ends, and a fresh one takes its place. When standard input
-ends the engine is gone, however it went, and the worker goes too.
+`kind` is "progress" while the model is loaded and "ready" once it is, then for each job "progress" as often as the
+model yields, and one of "finished", "stopped", "refused", "failed". A worker that failed is in doubt: it ends, and a
+fresh one takes its place. When standard input ends the engine is gone, however it went, and the worker goes too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 from engine import process
 from engine.fetch import fetch
 from engine.files import NO_ROOM
-from engine.model import SAMPLE_RATE, BadInput, Model, Parameters, Progress, Samples, Sound
+from engine.model import SAMPLE_RATE, BadInput, Model, Parameters, Progress, Samples, Sound, Unloadable
 
 STOP_GRACE = 2.0
 """Seconds a model may take to the yield at which it stops; then its process is killed."""
@@ -87,16 +87,25 @@ class Worker:
         self._stopping: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def start(cls, options: Options, threads: int, patience: float) -> Worker:
-        """Start a process and wait, at most `patience` seconds, until its model is loaded. Raises `WorkerLost`."""
+    async def start(cls, options: Options, threads: int, patience: float, report: Callable[[Progress], None]) -> Worker:
+        """Start a process and wait until its model is loaded, at most `patience` seconds for each part of it.
+
+        Raises `WorkerLost`.
+        """
         running = await process.spawn("engine.worker", json.dumps(asdict(options)), threads=threads)
         try:
-            async with asyncio.timeout(patience):
-                return cls(running, await _receive(running))
+            while True:
+                async with asyncio.timeout(patience):
+                    message = await _receive(running)
+                if message["kind"] == "ready":
+                    return cls(running, message)
+                if message["kind"] == "failed":
+                    raise WorkerLost(message["message"])
+                report(Progress(message["fraction"], message["message"]))
         except BaseException as error:
             await process.end(running)
             if isinstance(error, TimeoutError):
-                raise WorkerLost(f"The model was not loaded within {patience:g} seconds.") from error
+                raise WorkerLost(f"Loading the model stood still for {patience:g} seconds.") from error
             raise
 
     @property
@@ -194,8 +203,13 @@ def main() -> None:
     options = Options(**json.loads(sys.argv[1]))
     process.limit_resources(options.memory_bytes)
     module, _, name = options.model.partition(":")
-    model: Model = getattr(importlib.import_module(module), name)()
-    model.load()
+    try:
+        model: Model = getattr(importlib.import_module(module), name)()
+        for progress in model.load():
+            engine.send("progress", fraction=progress.fraction, message=progress.message)
+    except Unloadable as error:
+        engine.send("failed", message=str(error))
+        sys.exit(1)
     engine.send("ready", name=model.name, licence=model.licence)
     while True:
         message = engine.jobs.get()

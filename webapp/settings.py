@@ -258,6 +258,8 @@ else:
 ENGINE_PORT = environment.number("ENGINE_PORT", PORT + 10)
 OWN_ENGINE = not environment.text("ENGINE_URL")
 ENGINE_URL = environment.text("ENGINE_URL", f"http://127.0.0.1:{ENGINE_PORT}")
+# The engine's own setting: whose licence is shown where the engine is chosen, and on what it made.
+ENGINE_MODEL = environment.text("ENGINE_MODEL")
 ENGINE_KEY = environment.text("ENGINE_KEY") or environment.kept_secret(DATA_DIR / "engine-key")
 # A worker renews its lease on a generation while it works; a lease not renewed for this long means the worker died.
 LEASE_SECONDS = environment.number("LEASE_SECONDS", 30)

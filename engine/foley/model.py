@@ -8,7 +8,7 @@ what the picture shows (`spotting`); Focus on Subject keeps to the movement of t
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from engine.foley import rooms
@@ -30,8 +30,9 @@ class Foley:
     name = "foley"
     licence = "Part of Soundstage; no third-party weights."
 
-    def load(self) -> None:
+    def load(self) -> Iterator[Progress]:
         """Read the lexicons and build the rooms at the usual quality."""
+        yield Progress(0.0, "Reading the lexicons")
         for language in LANGUAGES:
             lexicon(language)
         for name in rooms.ROOMS:

@@ -82,10 +82,12 @@ def _checked(who: str, key: str) -> str:
 
 
 def _engine_offer() -> Offer:
+    """The engine's model is its operator's choice: our own, or the published network with its licence."""
+    network = "mmaudio" in settings.ENGINE_MODEL
     return Offer(
-        label="Soundstage engine",
-        licence="No third party’s model: what it makes is yours.",
-        commercial_use=True,
+        label="Soundstage engine · MMAudio" if network else "Soundstage engine",
+        licence=f"On your own machine; {_WEIGHTS}." if network else "No third party’s model: what it makes is yours.",
+        commercial_use=not network,
         data_goes="The clip stays in this installation.",
         price=None,
         needs=(),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.model import SAMPLE_RATE, BadInput, Event, Parameters, Progress, Sound
+from engine.model import SAMPLE_RATE, BadInput, Event, Parameters, Progress, Sound, Unloadable
 
 
 class Scripted:
@@ -20,8 +20,9 @@ class Scripted:
     name = "scripted"
     licence = "none"
 
-    def load(self) -> None:
+    def load(self) -> Iterator[Progress]:
         print("what a library prints must not disturb the engine")
+        yield Progress(0.5, "Halfway there")
 
     def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
         yield Progress(0.25, "Looking")
@@ -59,14 +60,15 @@ class Scripted:
         )
 
 
-class Unloadable:
+class WithoutWeights:
     """A model whose weights are missing."""
 
     name = "unloadable"
     licence = "none"
 
-    def load(self) -> None:
-        raise FileNotFoundError("weights")
+    def load(self) -> Iterator[Progress]:
+        yield Progress(0.25, "Looking for the weights")
+        raise Unloadable("The weights are not there. Fetch them first.")
 
     def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
         yield Progress(0.0, "never")

@@ -380,21 +380,23 @@ def test_health_tells_what_runs(running: RunningEngine, gate: Path) -> None:
         "status": "ok",
         "model": "scripted",
         "licence": "none",
+        "loading": None,
         "queue": 1,
         "running": 1,
         "workers": 1,
     }
 
 
-def test_health_is_503_until_the_model_is_loaded(tmp_path: Path) -> None:
-    with started(tmp_path, model="tests.engine.models:Unloadable") as starting:
+def test_readiness_says_why_the_model_is_not_loaded(tmp_path: Path) -> None:
+    with started(tmp_path, model="tests.engine.models:WithoutWeights") as starting:
         deadline = time.monotonic() + 30
         while "could not start" not in starting.log.read_text():
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        answer = starting.http.get("/healthz")
+        answer = starting.http.get("/readyz")
         assert answer.status_code == 503
         assert answer.json()["status"] == "starting"
+        assert answer.json()["loading"]["message"] == "The weights are not there. Fetch them first."
         assert starting.submit()["status"] == "IN_QUEUE"
 
 

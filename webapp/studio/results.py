@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import messages
@@ -192,7 +192,7 @@ class Page:
         awaits_preview = succeeded and original is not None and original.pending
         live_url = reverse("generation-live", args=[generation.public_id])
         begun, now = generation.created_at, generation.finished_at or timezone.now()
-        made_by = registry.offer(generation.backend) if generation.backend in registry.NAMES else None
+        made_by = _made_by(generation)
         return cls(
             phase="finished" if finished else generation.status,
             version=version(generation),
@@ -260,6 +260,15 @@ def _steps(generation: Generation) -> list[Step]:
 def _timings(timings: dict[str, float]) -> list[Timing]:
     total = sum(timings.values()) or 1.0
     return [Timing(stage.label, timings[stage], timings[stage] / total) for stage in Stage if stage in timings]
+
+
+def _made_by(generation: Generation) -> Offer | None:
+    """Who made the sound, under the licence that came with it: an engine's model may have been another one then."""
+    if generation.backend not in registry.NAMES:
+        return None
+    offer = registry.offer(generation.backend)
+    licence = generation.understood.get("licence")
+    return replace(offer, licence=licence, commercial_use=False) if isinstance(licence, str) else offer
 
 
 def _original(clip: Clip) -> Picture:

@@ -1,0 +1,170 @@
+"""What a picture shows and what a prompt says: the two towers of CLIP ViT-H/14 (DFN5B, Fang et al., ICLR 2024).
+
+The networks are those of transformers; their weights come from the published file in open_clip's names. Radford et
+al., "Learning transferable visual models from natural language supervision" (ICML 2021).
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+import ftfy
+import torch
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+from torch import Tensor
+from torch.nn import functional
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModelWithProjection
+
+from engine.mmaudio.checkpoints import Tensors, build, fill
+from engine.model import Unloadable
+
+SIDE = 384
+"""Pixels of a picture's side. Of these the patches of 14 cover the upper left 378."""
+
+COVERED = 378
+
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+DEVIATION = (0.26862954, 0.26130258, 0.27577711)
+
+TOKENS = 77
+START, END, PADDING = 49_406, 49_407, 0
+
+VISION = {
+    "hidden_size": 1280,
+    "intermediate_size": 5120,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 16,
+    "patch_size": 14,
+    "image_size": COVERED,
+    "projection_dim": 1024,
+}
+TEXT = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "max_position_embeddings": TOKENS,
+    "vocab_size": 49_408,
+}
+ALIKE = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5, "attn_implementation": "sdpa"}
+
+_LAYER = {
+    "ln_1": "layer_norm1",
+    "ln_2": "layer_norm2",
+    "attn.out_proj": "self_attn.out_proj",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+}
+_NAMES = {
+    "visual.class_embedding": "vision_model.embeddings.class_embedding",
+    "visual.conv1.weight": "vision_model.embeddings.patch_embedding.weight",
+    "visual.positional_embedding": "vision_model.embeddings.position_embedding.weight",
+    "visual.ln_pre": "vision_model.pre_layrnorm",  # so spelled there
+    "visual.ln_post": "vision_model.post_layernorm",
+    "visual.proj": "visual_projection.weight",
+    "token_embedding.weight": "embeddings.token_embedding.weight",
+    "positional_embedding": "embeddings.position_embedding.weight",
+    "ln_final": "final_layer_norm",
+}
+_UNUSED = {"text_projection", "logit_scale"}
+
+
+class ClipTowers:
+    """Both towers. Features come out as unit vectors."""
+
+    def __init__(self, vision: CLIPVisionModelWithProjection, text: CLIPTextModel) -> None:
+        self.vision, self.text = vision, text
+
+    @classmethod
+    def load(cls, tensors: Tensors, source: Path, dtype: torch.dtype, device: torch.device) -> ClipTowers:
+        """Those of the published sizes, from weights in open_clip's names. Raises `Unloadable`."""
+        towers = cls(build(lambda: make_vision(VISION)), build(lambda: make_text(TEXT)))
+        towers.fill(tensors, source, dtype, device)
+        return towers
+
+    def fill(self, tensors: Tensors, source: Path, dtype: torch.dtype, device: torch.device) -> None:
+        """Share the weights out to the two towers. Raises `Unloadable`."""
+        renamed = from_open_clip(tensors)
+        seen = {name: each for name, each in renamed.items() if name.startswith(("vision_model.", "visual"))}
+        fill(self.vision, seen, source, dtype, device)
+        fill(self.text, {name: each for name, each in renamed.items() if name not in seen}, source, dtype, device)
+
+    def see(self, pictures: Tensor) -> Tensor:
+        """Pictures (B, 3, 384, 384), uint8, to features (B, 1024)."""
+        weight = self.vision.visual_projection.weight
+        shown = pictures[..., :COVERED, :COVERED].to(weight.device).float() / 255
+        mean, deviation = (torch.tensor(each, device=weight.device)[:, None, None] for each in (MEAN, DEVIATION))
+        features = self.vision(pixel_values=((shown - mean) / deviation).to(weight.dtype)).image_embeds
+        return functional.normalize(features, dim=-1)
+
+    def read(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, 77) to features (B, 77, 1024): every place counts, the padding too."""
+        device = self.text.get_input_embeddings().weight.device
+        return functional.normalize(self.text(input_ids=tokens.to(device)).last_hidden_state, dim=-1)
+
+
+def make_vision(sizes: dict[str, int]) -> CLIPVisionModelWithProjection:
+    model = CLIPVisionModelWithProjection(CLIPVisionConfig(**sizes, **ALIKE))
+    embeddings = model.vision_model.embeddings
+    embeddings.position_ids = torch.arange(embeddings.num_positions, device="cpu")[None]
+    return model
+
+
+def make_text(sizes: dict[str, int]) -> CLIPTextModel:
+    model = CLIPTextModel(CLIPTextConfig(**sizes, **ALIKE))
+    model.embeddings.position_ids = torch.arange(sizes["max_position_embeddings"], device="cpu")[None]
+    return model
+
+
+def from_open_clip(tensors: Tensors) -> Tensors:
+    """The weights under transformers' names; queries, keys and values, one tensor there, are three here."""
+    renamed: Tensors = {}
+    for name, tensor in tensors.items():
+        if name in _UNUSED:
+            continue
+        if name == "visual.proj":
+            renamed[_NAMES[name]] = tensor.T
+            continue
+        if match := re.fullmatch(r"(visual\.)?transformer\.resblocks\.(\d+)\.(.+)\.(\w+)", name):
+            tower = "vision_model." if match[1] else ""
+            layer, part, kind = f"{tower}encoder.layers.{match[2]}", match[3], match[4]
+            if kind.startswith("in_proj_"):
+                for letter, third in zip("qkv", tensor.chunk(3), strict=True):
+                    renamed[f"{layer}.self_attn.{letter}_proj.{kind.removeprefix('in_proj_')}"] = third
+            else:
+                renamed[f"{layer}.{_LAYER.get(part, part)}.{kind}"] = tensor
+            continue
+        stem, _, kind = name.rpartition(".")
+        renamed[_NAMES.get(name) or f"{_NAMES.get(stem, stem)}.{kind}"] = tensor
+    return renamed
+
+
+class Words:
+    """CLIP's tokenizer: byte pairs (Sennrich et al., 2016) of the published vocabulary."""
+
+    def __init__(self, vocabulary: Path, merges: Path) -> None:
+        """From `vocab.json` and `merges.txt`. Raises `Unloadable`."""
+        try:
+            pairs = models.BPE.from_file(str(vocabulary), str(merges), end_of_word_suffix="</w>")
+        except Exception as error:  # tokenizers raises nothing more specific
+            raise Unloadable(f"{vocabulary} and {merges} are no vocabulary that can be read: {error}") from error
+        self._tokenizer = Tokenizer(pairs)
+        self._tokenizer.normalizer = normalizers.Sequence(
+            [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+        )
+        words = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+")
+        self._tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(words, "removed", invert=True),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
+        )
+
+    def tokens(self, text: str) -> Tensor:
+        """(1, 77): start, the words, end, padding; what is too long is cut off."""
+        clean = html.unescape(html.unescape(ftfy.fix_text(text))).strip()
+        words = self._tokenizer.encode(clean, add_special_tokens=False).ids[: TOKENS - 2]
+        row = [START, *words, END]
+        return torch.tensor([row + [PADDING] * (TOKENS - len(row))])

@@ -1,0 +1,171 @@
+"""The building blocks of the flow network. Tensors are (batch, tokens, width) throughout; convolutions run over tokens.
+
+The names of parameters are those of the published checkpoints.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+HEAD_WIDTH = 64
+
+Rotation = tuple[Tensor, Tensor]
+"""Cosines and sines of shape (tokens, HEAD_WIDTH / 2), float32."""
+
+
+class TokenConv(nn.Conv1d):
+    """A convolution over the tokens with zero padding: (B, L, width in) to (B, L, width out)."""
+
+    def __init__(self, width_in: int, width_out: int, kernel: int, bias: bool = True) -> None:
+        super().__init__(width_in, width_out, kernel, padding=kernel // 2, bias=bias)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return super().forward(tokens.transpose(1, 2)).transpose(1, 2)
+
+
+class GatedMLP(nn.Module):
+    """`w2(silu(w1 x) * w3 x)` (Shazeer, "GLU variants improve transformer", 2020), pointwise or over neighbours.
+
+    `kernel` 1 is a linear map of each token; otherwise `kernel` tokens around each are seen. No biases.
+    """
+
+    def __init__(self, width: int, kernel: int = 1) -> None:
+        super().__init__()
+        hidden = 256 * -(-int(2 * 4 * width / 3) // 256)
+
+        def layer(width_in: int, width_out: int) -> nn.Module:
+            if kernel == 1:
+                return nn.Linear(width_in, width_out, bias=False)
+            return TokenConv(width_in, width_out, kernel, bias=False)
+
+        self.w1 = layer(width, hidden)
+        self.w2 = layer(hidden, width)
+        self.w3 = layer(width, hidden)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        out: Tensor = self.w2(functional.silu(self.w1(tokens)) * self.w3(tokens))
+        return out
+
+
+def rotation(tokens: int, stretch: float, device: torch.device) -> Rotation:
+    """Rotary positions (Su et al., "RoFormer", 2021) of `tokens`, spread `stretch` times as wide; float32."""
+    pairs = torch.arange(0, HEAD_WIDTH, 2, dtype=torch.float32, device=device)
+    frequencies = 1.0 / 10_000 ** (pairs / HEAD_WIDTH) * stretch
+    angles = torch.outer(torch.arange(tokens, dtype=torch.float32, device=device), frequencies)
+    return angles.cos(), angles.sin()
+
+
+def rotate(heads: Tensor, by: Rotation) -> Tensor:
+    """Turn neighbouring pairs of the last axis of (B, heads, L, HEAD_WIDTH), in float32, and cast back."""
+    cosine, sine = by
+    even, odd = heads.float().unflatten(-1, (-1, 2)).unbind(-1)
+    turned = torch.stack([cosine * even - sine * odd, sine * even + cosine * odd], dim=-1)
+    return turned.flatten(-2).to(heads.dtype)
+
+
+class Projections(nn.Module):
+    """Queries, keys and values of one stream, for an attention that others may take part in."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(width, 3 * width)
+        self.q_norm = nn.RMSNorm(HEAD_WIDTH, eps=torch.finfo(torch.float32).eps)
+        self.k_norm = nn.RMSNorm(HEAD_WIDTH, eps=torch.finfo(torch.float32).eps)
+
+    def forward(self, tokens: Tensor, positions: Rotation | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Three of shape (B, heads, L, HEAD_WIDTH). The checkpoint's rows run (head, place in the head, q|k|v)."""
+        heads = self.qkv(tokens).unflatten(-1, (-1, HEAD_WIDTH, 3)).transpose(1, 2)
+        query, key, value = heads.unbind(-1)
+        query, key = self.q_norm(query), self.k_norm(key)
+        if positions is not None:
+            query, key = rotate(query, positions), rotate(key, positions)
+        return query, key, value
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention of every token to every token; the heads side by side again: (B, L, width)."""
+    return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+
+
+def modulate(tokens: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Normalise each token, then scale and shift it as its condition says (Peebles and Xie, "DiT", 2023)."""
+    return functional.layer_norm(tokens, tokens.shape[-1:], eps=1e-5) * (1 + scale) + shift
+
+
+class Modulation(nn.Sequential):
+    """From a condition to `parts` shifts, scales and gates; the linear layer is number 1 of a sequence."""
+
+    def __init__(self, width: int, parts: int) -> None:
+        super().__init__(nn.SiLU(), nn.Linear(width, parts * width))
+        self.parts = parts
+
+    def forward(self, condition: Tensor) -> tuple[Tensor, ...]:
+        return super().forward(condition).chunk(self.parts, dim=-1)
+
+
+class Stream(nn.Module):
+    """One stream's side of a transformer block: what goes into the attention, and what is made of its result.
+
+    `kernel` is how many neighbours its layers see. A stream that is `read_only` gives keys and values for the last
+    time: nothing is made of it any more.
+    """
+
+    def __init__(self, width: int, kernel: int = 1, read_only: bool = False) -> None:
+        super().__init__()
+        self.attn = Projections(width)
+        self.read_only = read_only
+        self.adaLN_modulation = Modulation(width, 2 if read_only else 6)
+        if not read_only:
+            self.linear1 = nn.Linear(width, width) if kernel == 1 else TokenConv(width, width, kernel)
+            self.ffn = GatedMLP(width, kernel)
+
+    def project(
+        self, tokens: Tensor, modulation: tuple[Tensor, ...], positions: Rotation | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        heads: tuple[Tensor, Tensor, Tensor] = self.attn(modulate(tokens, *modulation[:2]), positions)
+        return heads
+
+    def update(self, tokens: Tensor, attended: Tensor, modulation: tuple[Tensor, ...]) -> Tensor:
+        if self.read_only:
+            return tokens
+        gate, shift, scale, second_gate = modulation[2:]
+        tokens = tokens + gate * self.linear1(attended)
+        return tokens + second_gate * self.ffn(modulate(tokens, shift, scale))
+
+
+class FusedBlock(Stream):
+    """A transformer block of the audio alone."""
+
+    def forward(self, latent: Tensor, modulation: tuple[Tensor, ...], positions: Rotation) -> Tensor:
+        return self.update(latent, attend(*self.project(latent, modulation, positions)), modulation)
+
+
+class JointBlock(nn.Module):
+    """A block in which audio, appearance and text attend to each other, each with weights of its own."""
+
+    def __init__(self, width: int, last: bool) -> None:
+        super().__init__()
+        self.latent_block = Stream(width, kernel=3)
+        self.clip_block = Stream(width, kernel=3, read_only=last)
+        self.text_block = Stream(width, read_only=last)
+
+    def forward(
+        self,
+        streams: tuple[Tensor, Tensor, Tensor],
+        modulations: tuple[tuple[Tensor, ...], ...],
+        positions: tuple[Rotation, Rotation, None],
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        blocks = self.latent_block, self.clip_block, self.text_block
+        projected = [
+            block.project(tokens, modulation, where)
+            for block, tokens, modulation, where in zip(blocks, streams, modulations, positions, strict=True)
+        ]
+        query, key, value = (torch.cat(parts, dim=2) for parts in zip(*projected, strict=True))
+        attended = attend(query, key, value).split([tokens.shape[1] for tokens in streams], dim=1)
+        latent, clip, text = (
+            block.update(tokens, result, modulation)
+            for block, tokens, result, modulation in zip(blocks, streams, attended, modulations, strict=True)
+        )
+        return latent, clip, text

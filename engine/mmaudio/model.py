@@ -1,0 +1,184 @@
+"""The MMAudio model: the published network on the operator's own machine, behind the engine's interface.
+
+What each parameter does here: Prompt and Negative Prompt are the words that the two branches of the guidance read;
+Prompt Strength is the guidance; Quality Steps are Euler's steps; Focus on Subject hides from the network what the
+picture shows and leaves it when it moves, so that what sounds comes from the prompt alone; Seed is that of the noise.
+The same clip, parameters, seed, device and precision give the same samples.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import signal as dsp
+from torch import Tensor
+
+from engine.frames import clip_length
+from engine.mmaudio import likeness
+from engine.mmaudio.lengths import SEGMENT_TOKENS, SHORTEST, Lengths
+from engine.mmaudio.networks import Networks
+from engine.mmaudio.pictures import Pictures, look, segments
+from engine.mmaudio.sampling import Features, guided, noise, sample
+from engine.mmaudio.settings import Settings
+from engine.mmaudio.variants import MMAUDIO_LICENCE, VARIANTS
+from engine.model import SAMPLE_RATE, Parameters, Progress, Sound, part
+
+TRAINED_SECONDS = 8.0
+"""The length of the sounds the network learned from."""
+
+LIKE = 0.5
+"""The likeness from which a person is told of a voice or of music that was not asked for."""
+
+
+class Kept:
+    """The features of clips seen lately, the oldest given up first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._features: OrderedDict[tuple[Any, ...], Tensor] = OrderedDict()
+
+    def get(self, key: tuple[Any, ...]) -> Tensor | None:
+        if key in self._features:
+            self._features.move_to_end(key)
+        return self._features.get(key)
+
+    def put(self, key: tuple[Any, ...], features: Tensor) -> None:
+        self._features[key] = features
+        while len(self._features) > self._most:
+            self._features.popitem(last=False)
+
+
+class MMAudio:
+    """The network of one variant. Implements `engine.model.Model`."""
+
+    name = "mmaudio"
+    licence = MMAUDIO_LICENCE
+
+    def __init__(self, networks: Networks | None = None, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        if networks is not None:
+            self.networks = networks
+        self._kept = Kept(2 * self.settings.clips_kept)
+
+    def load(self) -> Iterator[Progress]:
+        """Read the variant's files. Raises `engine.model.Unloadable`, with what is missing and where it should be."""
+        settings = self.settings
+        loading = Networks.load(VARIANTS[settings.variant], settings.weights, settings.dtype, settings.torch_device)
+        self.networks = yield from loading
+
+    @torch.inference_mode()
+    def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
+        """See `engine.model.Model.generate`. Raises `BadInput` when the clip can't be read."""
+        networks = self.networks
+        appearance = timing = None
+        seconds = parameters.duration
+        if clip is None:
+            lengths = Lengths.of(seconds, networks.codec)
+            seen = 0.0
+        else:
+            yield Progress(0.0, "Opening the clip")
+            seconds = min(seconds, clip_length(clip))
+            heard = max(seconds, SHORTEST)
+            lengths = Lengths.of(heard, networks.codec)
+            seen = 0.6
+            looking = self._look(clip, heard, lengths, parameters.focus_on_subject)
+            appearance, timing = yield from part(looking, 0.0, seen)
+        yield Progress(seen, "Reading the prompt")
+        texts = networks.read(parameters.prompt), networks.read(parameters.negative_prompt)
+        wanted, unwanted = guided(networks.flow, lengths, Features(*texts, appearance, timing))
+        start = noise(parameters.seed, lengths, networks.flow)
+        steps, strength = parameters.quality_steps, parameters.prompt_strength
+        walking = sample(networks.flow, start, wanted, unwanted, steps, strength)
+        latents = yield from part(walking, seen, 0.9)
+        yield Progress(0.9, "Making the sound")
+        waveform = networks.decoder.decode(latents)[0].cpu().numpy()
+        samples = in_house_format(waveform, networks.codec.rate, seconds)
+        return Sound(samples, understood=self._report(samples, seconds, parameters))
+
+    def _look(
+        self, clip: Path, seconds: float, lengths: Lengths, timing_only: bool
+    ) -> Generator[Progress, None, tuple[Tensor | None, Tensor]]:
+        """Appearance (1, Lc, 1024) and timing (1, Ls, 768) of the first `seconds`, from memory where they were seen."""
+        content = _digest(clip)
+        keys = ("appearance", content, lengths.clip), ("timing", content, lengths.sync, self.settings.edges)
+        appearance, timing = (self._kept.get(key) for key in keys)
+        if timing is not None and (timing_only or appearance is not None):
+            return None if timing_only else appearance, timing
+        looking = look(clip, seconds, self._ticks(lengths), self.settings.edges)
+        pictures = yield from part(looking, 0.0, 0.1)
+        middle = 0.1 if timing_only or appearance is not None else 0.8
+        if middle > 0.1:
+            appearance = yield from part(self._see(pictures[0]), 0.1, middle)
+            self._kept.put(keys[0], appearance)
+        if timing is None:
+            timing = yield from part(self._time(pictures[1], lengths), middle, 1.0)
+            self._kept.put(keys[1], timing)
+        return None if timing_only else appearance, timing
+
+    @staticmethod
+    def _ticks(lengths: Lengths) -> tuple[int, int]:
+        """Pictures wanted for appearance, and for timing: whole segments of it."""
+        return lengths.clip, 8 * (lengths.sync // SEGMENT_TOKENS + 1)
+
+    def _see(self, pictures: Pictures) -> Generator[Progress, None, Tensor]:
+        """Each different picture is looked at once."""
+        features: list[Tensor] = []
+        batch = self.networks.pictures_at_once
+        for start in range(0, len(pictures.images), batch):
+            yield Progress(start / len(pictures.images), "Looking at the clip")
+            features.append(self.networks.clip.see(torch.stack(pictures.images[start : start + batch])))
+        return torch.cat(features)[pictures.order][None]
+
+    def _time(self, pictures: Pictures, lengths: Lengths) -> Generator[Progress, None, Tensor]:
+        features: list[Tensor] = []
+        count, batch = lengths.sync // SEGMENT_TOKENS, self.networks.segments_at_once
+        for start in range(0, count, batch):
+            yield Progress(start / count, "Following the movement")
+            frames = segments(pictures, range(start, min(start + batch, count)))
+            features.append(self.networks.follow(frames))
+        return torch.cat(features).flatten(0, 1)[None]
+
+    def _report(self, samples: NDArray[np.float32], seconds: float, parameters: Parameters) -> dict[str, Any]:
+        """What is worth telling a person about the result, as JSON."""
+        variant = self.networks.name
+        voice = round(likeness.voice_likeness(samples[:, 0], SAMPLE_RATE), 2)
+        music = round(likeness.music_likeness(samples[:, 0], SAMPLE_RATE), 2)
+        notes = []
+        if voice >= LIKE:
+            notes.append(
+                "Something in it is like a voice. If that is not wanted, name “voice, speech” as negative prompt."
+            )
+        if music >= LIKE:
+            notes.append("Something in it is like music. If that is not wanted, name “music” as negative prompt.")
+        if abs(seconds - TRAINED_SECONDS) > TRAINED_SECONDS / 2:
+            notes.append(
+                f"The network learned from sounds of {TRAINED_SECONDS:g} seconds and is best near that length."
+            )
+        return {
+            "summary": f"Made by MMAudio, {variant}.",
+            "licence": MMAUDIO_LICENCE,
+            "notes": notes,
+            "voice_likeness": voice,
+            "music_likeness": music,
+        }
+
+
+def in_house_format(waveform: NDArray[np.float32], rate: int, seconds: float) -> NDArray[np.float32]:
+    """A mono waveform at `rate` as float32 (frames, 2) at `SAMPLE_RATE`, `seconds` long to the sample, within -1..1."""
+    common = np.gcd(SAMPLE_RATE, rate)
+    resampled = dsp.resample_poly(waveform, SAMPLE_RATE // common, rate // common)
+    length = round(seconds * SAMPLE_RATE)
+    fitted = np.pad(resampled[:length], (0, max(0, length - len(resampled))))
+    return np.repeat(np.clip(fitted, -1.0, 1.0)[:, None], 2, axis=1).astype(np.float32)
+
+
+def _digest(clip: Path) -> str:
+    with clip.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,103 @@
+"""The networks of one variant, loaded: what reads, what looks, what makes the sound."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.mmaudio.checkpoints import Tensors, build, fill, read
+from engine.mmaudio.clip_towers import ClipTowers, Words
+from engine.mmaudio.decoder import Decoder
+from engine.mmaudio.lengths import Codec
+from engine.mmaudio.network import FlowNetwork
+from engine.mmaudio.synchformer import Synchformer
+from engine.mmaudio.variants import CLIP, SYNCHFORMER, VOCABULARY, Variant
+from engine.model import Progress, Unloadable
+
+TIMING_PREFIX = "vfeat_extractor."
+"""Of the published Synchformer only this part is used."""
+
+PROMPTS_KEPT = 64
+
+
+@dataclass
+class Networks:
+    """`pictures_at_once` and `segments_at_once` bound the encoders' batches."""
+
+    name: str
+    codec: Codec
+    flow: FlowNetwork
+    clip: ClipTowers
+    words: Words
+    synchformer: Synchformer
+    decoder: Decoder
+    pictures_at_once: int = 2
+    segments_at_once: int = 1
+
+    def __post_init__(self) -> None:
+        self._read = lru_cache(PROMPTS_KEPT)(lambda text: self.clip.read(self.words.tokens(text)))
+
+    @classmethod
+    def load(
+        cls, variant: Variant, folder: Path, dtype: torch.dtype, device: torch.device
+    ) -> Generator[Progress, None, Networks]:
+        """Read the files one after the other. Raises `Unloadable`: what is missing, all of it, or what does not fit."""
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            raise Unloadable("The network does not fit into a worker's memory: set ENGINE_WORKER_MEMORY_BYTES=0.")
+        if missing := [file for file in variant.files if not file.find(folder).is_file()]:
+            raise Unloadable(
+                f"{variant.name} needs {', '.join(file.name for file in missing)} in {folder}. "
+                f"`python -m engine.mmaudio.weights {variant.name}` says where they come from, and fetches them."
+            )
+        paths = {file: file.find(folder) for file in variant.files}
+        yield Progress(0.0, "Loading the flow network")
+        flow = load_flow(variant, paths[variant.flow], dtype, device)
+        yield Progress(0.4, "Loading CLIP")
+        clip = ClipTowers.load(read(paths[CLIP]), paths[CLIP], dtype, device)
+        words = Words(*(paths[file] for file in VOCABULARY))
+        yield Progress(0.8, "Loading Synchformer")
+        synchformer = load_synchformer(read(paths[SYNCHFORMER]), paths[SYNCHFORMER], dtype, device)
+        yield Progress(0.9, "Loading the decoder")
+        decoder = Decoder.load(variant.codec, paths[variant.vae], paths[variant.vocoder], dtype, device)
+        networks = cls(variant.name, variant.codec, flow, clip, words, synchformer, decoder)
+        if device.type == "cuda":
+            networks.pictures_at_once, networks.segments_at_once = 64, 24
+        return networks
+
+    def read(self, text: str) -> Tensor:
+        """The features (1, 77, 1024) of a prompt; those read lately are remembered."""
+        features: Tensor = self._read(text)
+        return features
+
+    def follow(self, frames: Tensor) -> Tensor:
+        """Segments (B, 16, 3, 224, 224), -1..1, to timing features (B, 8, 768)."""
+        weight = self.synchformer.cls_token
+        features: Tensor = self.synchformer(frames.to(weight.device, weight.dtype))
+        return features
+
+
+def load_flow(variant: Variant, source: Path, dtype: torch.dtype, device: torch.device) -> FlowNetwork:
+    """The first version's files also hold tables that are reckoned here."""
+    network = build(lambda: FlowNetwork(variant.architecture))
+    tables = {"t_embed.freqs", "latent_rot", "clip_rot"}
+    fill(network, {name: each for name, each in read(source).items() if name not in tables}, source, dtype, device)
+    return network
+
+
+def load_synchformer(tensors: Tensors, source: Path, dtype: torch.dtype, device: torch.device) -> Synchformer:
+    """From the whole of the published model; of it, the visual half is used, less a layer that never runs."""
+    network = build(Synchformer)
+    visual = {
+        name.removeprefix(TIMING_PREFIX): each
+        for name, each in tensors.items()
+        if name.startswith(TIMING_PREFIX) and not name.startswith(f"{TIMING_PREFIX}patch_embed.")
+    }
+    fill(network, visual, source, dtype, device)
+    return network

@@ -1,0 +1,47 @@
+"""The settings of the MMAudio network: environment variables with the prefix `ENGINE_MMAUDIO_`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from engine.mmaudio.pictures import Edges
+from engine.mmaudio.variants import VARIANTS
+
+
+class Settings(BaseSettings):
+    """Read once, when the model is loaded."""
+
+    model_config = SettingsConfigDict(env_prefix="ENGINE_MMAUDIO_", env_ignore_empty=True)
+
+    weights: Path = Path("data/mmaudio")
+    variant: str = Field(default="large_44k_v2", pattern=f"^({'|'.join(VARIANTS)})$")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    # Numbers of 32 bits or of 16 (bfloat16); auto: 16 where the device reckons with them.
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    # How the timing encoder's square is made of a picture; published: crop.
+    edges: Edges = "crop"
+    # Clips whose features are kept, so that another take of one need not look at it again.
+    clips_kept: int = Field(default=64, ge=0)
+
+    @property
+    def torch_device(self) -> torch.device:
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(self.device)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        if self.precision != "auto":
+            return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+        if self.torch_device.type == "cuda":
+            return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+        return (
+            torch.bfloat16
+            if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+            else torch.float32
+        )

@@ -1,0 +1,151 @@
+"""The whole model on small networks: every parameter, every kind of clip, and what is kept between takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from engine.mmaudio.model import MMAudio
+from engine.mmaudio.networks import Networks
+from engine.mmaudio.settings import Settings
+from engine.model import SAMPLE_RATE, BadInput, Parameters, Sound
+from tests import clips
+
+Samples = NDArray[np.float32]
+
+
+def generate(model: MMAudio, clip: Path | None, **parameters: Any) -> Sound:
+    """One generation run to its end, whose progress must rise from 0 to 1."""
+    asked = Parameters("rain on a roof", **({"seed": 7, "duration": 1.0, "quality_steps": 4} | parameters))
+    steps = model.generate(clip, asked)
+    fraction = 0.0
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as finished:
+            sound: Sound = finished.value
+            return sound
+        assert fraction <= progress.fraction <= 1.0
+        fraction = progress.fraction
+
+
+@contextmanager
+def counted(module: nn.Module) -> Iterator[list[int]]:
+    """The batches that a network is given."""
+    batches: list[int] = []
+    hook = module.register_forward_pre_hook(
+        lambda _, args, named: batches.append(len(args[0] if args else named["pixel_values"])), with_kwargs=True
+    )
+    yield batches
+    hook.remove()
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clips") / "ball.mp4"
+    clips.bouncing_ball(path, fps=30.0, seconds=1.6, width=96, height=64)
+    return path
+
+
+@pytest.mark.parametrize("duration", [1.0, 1.37, 2.0, 8.0])
+def test_sound_from_words_is_as_long_as_asked(model: MMAudio, duration: float) -> None:
+    samples = generate(model, None, duration=duration).samples
+    assert samples.shape == (round(duration * SAMPLE_RATE), 2)
+    assert samples.dtype == np.float32
+    assert 0 < np.abs(samples).max() <= 1.0
+
+
+@pytest.mark.parametrize("fps", [12.0, 24.0, 25.0, 29.97, 60.0, "variable"])
+def test_the_clips_length_is_kept_at_any_frame_rate(model: MMAudio, tmp_path: Path, fps: clips.FrameRate) -> None:
+    path = tmp_path / "clip.mp4"
+    clips.film(path, clips.textured(64, 48), fps=fps, seconds=2.0)
+    length = len(generate(model, path, duration=2.0).samples) / SAMPLE_RATE
+    assert length == pytest.approx(2.0, abs=1e-6 if fps != "variable" else 1 / 15)
+
+
+def test_a_clip_too_short_for_one_look_still_gets_its_sound(model: MMAudio, tmp_path: Path) -> None:
+    path = tmp_path / "short.mp4"
+    clips.film(path, clips.textured(64, 48), fps=25.0, seconds=0.4)
+    assert len(generate(model, path, duration=8.0).samples) == round(0.4 * SAMPLE_RATE)
+
+
+def test_the_same_seed_gives_the_same_samples_and_another_seed_another_take(model: MMAudio, clip: Path) -> None:
+    first, again, other = (generate(model, clip, seed=seed).samples for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.allclose(first, other)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"negative_prompt": "music"},
+        {"quality_steps": 8},
+        {"prompt_strength": 9.0},
+        {"prompt_strength": 0.0},
+        {"focus_on_subject": True},
+    ],
+    ids=lambda change: "-".join(change),
+)
+def test_every_parameter_counts(model: MMAudio, clip: Path, change: dict[str, Any]) -> None:
+    assert not np.array_equal(generate(model, clip).samples, generate(model, clip, **change).samples)
+
+
+def test_focus_on_subject_takes_from_the_picture_when_it_moves_but_not_what_it_shows(
+    networks: Networks, clip: Path
+) -> None:
+    blind = replace(networks)
+    blind.clip.see, seeing = lambda pictures: torch.randn(len(pictures), 64), blind.clip.see  # type: ignore[method-assign]
+    try:
+        without, focused = (
+            generate(MMAudio(blind, Settings(device="cpu")), clip, focus_on_subject=focus).samples
+            for focus in (False, True)
+        )
+    finally:
+        blind.clip.see = seeing  # type: ignore[method-assign]
+    model = MMAudio(networks, Settings(device="cpu"))
+    np.testing.assert_array_equal(focused, generate(model, clip, focus_on_subject=True).samples)
+    assert not np.array_equal(without, generate(model, clip).samples)
+    assert not np.array_equal(focused, generate(model, None, duration=1.0).samples)
+
+
+def test_another_take_of_a_clip_does_not_look_at_it_again(model: MMAudio, clip: Path, tmp_path: Path) -> None:
+    generate(model, clip)
+    copy = tmp_path / "under-another-name.mp4"
+    copy.write_bytes(clip.read_bytes())
+    with counted(model.networks.clip.vision) as pictures, counted(model.networks.synchformer) as segments:
+        generate(model, copy, seed=8)
+        assert (pictures, segments) == ([], [])
+        generate(model, copy, duration=1.6)
+        assert pictures
+        assert segments
+
+
+def test_pictures_that_are_alike_are_looked_at_once(model: MMAudio, tmp_path: Path) -> None:
+    path = tmp_path / "still.mkv"
+    clips.film(path, clips.plain(64, 48), fps=25.0, seconds=1.0)
+    with counted(model.networks.clip.vision) as pictures:
+        generate(model, path)
+    assert pictures == [1]
+
+
+def test_a_file_without_a_picture_is_refused_with_a_sentence(model: MMAudio, tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"not a clip")
+    with pytest.raises(BadInput, match="not a video"):
+        generate(model, path)
+
+
+def test_the_result_says_whose_weights_made_it_and_what_it_is_like(model: MMAudio) -> None:
+    understood = generate(model, None).understood
+    assert "CC-BY-NC" in understood["licence"]
+    assert 0 <= understood["voice_likeness"] <= 1
+    assert 0 <= understood["music_likeness"] <= 1
