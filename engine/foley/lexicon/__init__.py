@@ -28,6 +28,7 @@ LANGUAGES = ("en", "de", "fr", "es", "ja")
 
 _FOLDER = Path(__file__).parent
 _SHORTEST_PART = 3  # letters of a part of a compound
+_LONGEST_COMPOUND = 40  # letters; what is longer is no word
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Lexicon:
         "Holztür": Holz, Tür. A part may have an s or n between it and the next. What comes before the head may be
         unknown, when `forgiving`.
         """
-        if not self.compounds:
+        if not self.compounds or len(written) > _LONGEST_COMPOUND:
             return []
         known = self._parts(written)
         if known or not forgiving:
