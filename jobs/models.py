@@ -342,6 +342,8 @@ class Verb(models.TextChoices):
     DELETED = "deleted"
     RESTORED = "restored"
     MOVED = "moved"
+    SHARED = "shared"
+    LINK_REVOKED = "link_revoked"
     PROJECT_MADE = "project_made"
     PROJECT_RENAMED = "project_renamed"
     PROJECT_ARCHIVED = "project_archived"

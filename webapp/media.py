@@ -14,7 +14,14 @@ from typing import BinaryIO
 
 from django.core.files.storage import FileSystemStorage
 from django.db.models.fields.files import FieldFile
-from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.utils.cache import patch_cache_control
 from django.utils.http import content_disposition_header, http_date, parse_http_date_safe
 from django.utils.text import Truncator
@@ -85,11 +92,14 @@ def download_name(generation: Generation) -> str:
     return f"{subject} - seed {generation.seed}"
 
 
-def serve(request: TeamRequest, stored: FieldFile | None, name: str) -> HttpResponseBase:
-    """The stored file to its team, called `name` and its own suffix.
+def serve(
+    request: HttpRequest, stored: FieldFile | None, name: str, *, store_seconds: int | None = None
+) -> HttpResponseBase:
+    """The stored file, called `name` and its own suffix, to whom the caller has let in.
 
-    From S3 that is a presigned redirect; else the file is streamed, in one range if one is asked for (RFC 9110,
-    section 14; `If-Range` by date). A list of ranges is answered with the whole file.
+    From S3 that is a presigned redirect, for `store_seconds` (None: as the store is set up); else the file is streamed,
+    in one range if one is asked for (RFC 9110, section 14; `If-Range` by date). A list of ranges is answered with the
+    whole file.
     """
     if not stored:
         raise Http404("There is no such file.")
@@ -101,6 +111,7 @@ def serve(request: TeamRequest, stored: FieldFile | None, name: str) -> HttpResp
             stored.storage.url(  # type: ignore[call-arg]
                 str(stored.name),
                 parameters={"ResponseContentType": content_type, "ResponseContentDisposition": disposition},
+                expire=store_seconds,
             )
         )
     try:
@@ -133,7 +144,7 @@ def serve(request: TeamRequest, stored: FieldFile | None, name: str) -> HttpResp
     return response
 
 
-def _wanted_range(request: TeamRequest, size: int, modified: int) -> tuple[int, int] | None:
+def _wanted_range(request: HttpRequest, size: int, modified: int) -> tuple[int, int] | None:
     """The first and last byte asked for, first > last where the file has none of them; None for the whole file."""
     match = RANGE.match(request.headers.get("Range", ""))
     condition = request.headers.get("If-Range")

@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "webapp",
     "webapp.accounts",
     "webapp.studio",
+    "webapp.sharing",
     "jobs",
     "django.contrib.admin",
     "django.contrib.auth",

@@ -9,6 +9,8 @@ from webapp import health, media
 from webapp.accounts import account_page, activity_page, invitation_pages, team_pages
 from webapp.accounts import backends as team_backends
 from webapp.accounts import views as accounts
+from webapp.sharing import guest_pages
+from webapp.sharing import team_pages as team_links
 from webapp.studio import history, library, projects, results, trash
 from webapp.studio import views as studio
 
@@ -54,6 +56,11 @@ urlpatterns = [
     path("team/members/<int:membership_id>/role/", team_pages.change_role, name="member-role"),
     path("team/members/<int:membership_id>/remove/", team_pages.remove_member, name="member-remove"),
     path("team/members/<int:membership_id>/owner/", team_pages.hand_over, name="team-hand-over"),
+    path("team/links/", team_links.index, name="team-links"),
+    path("team/links/new/", team_links.create, name="team-link-new"),
+    path("team/links/<int:link_id>/revoke/", team_links.revoke, name="link-revoke"),
+    path("share/<str:share_token>/", guest_pages.page, name="share"),
+    path("share/<str:share_token>/<str:generation_id>/<str:kind>", guest_pages.file, name="share-file"),
     path("teams/new/", team_pages.create, name="team-new"),
     path("teams/<str:team_id>/switch/", team_pages.switch, name="team-switch"),
     path("invitations/<str:token>/", invitation_pages.invitation, name="invitation"),

@@ -15,12 +15,15 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from jobs.models import Clip, Generation, Project, Status
 from tests.webapp.conftest import PASSWORD, member
 from webapp.accounts import invitations
 from webapp.accounts.models import Membership, Role, Team, User
 from webapp.accounts.teams import add_team
+from webapp.sharing import links
+from webapp.sharing.models import ShareLink
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
@@ -83,6 +86,21 @@ POST  team-backend-key?             yes      yes      403      403      404     
 POST  team-backend-key-remove?      yes      yes      403      403      404      sign-in
 POST  team-switch                   yes      yes      yes      yes      404      sign-in
 
+GET   team-links?                   yes      yes      yes      403      404      sign-in
+POST  team-link-new?                yes      yes      yes      403      404      sign-in
+POST  team-link-new?+confirmed      yes      yes      yes      403      404      sign-in
+GET   link-revoke                   yes      yes      403      403      404      sign-in
+POST  link-revoke                   yes      yes      403      403      404      sign-in
+
+GET   share                         yes      yes      yes      yes      yes      yes
+POST  share                         yes      yes      yes      yes      yes      yes
+GET   share-file+poster             yes      yes      yes      yes      yes      yes
+GET   share-file+playable           yes      yes      yes      yes      yes      yes
+GET   share-file+video              404      404      404      404      404      404
+GET   share+expired                 404      404      404      404      404      404
+POST  share+expired                 404      404      404      404      404      404
+GET   share-file+expired            404      404      404      404      404      404
+
 GET   team-new                      yes      yes      yes      yes      yes      sign-in
 POST  team-new                      yes      yes      yes      yes      yes      sign-in
 GET   invitation                    yes      yes      yes      yes      yes      yes
@@ -142,6 +160,7 @@ SENT: dict[str, dict[str, str]] = {
     "POST member-role": {"role": "viewer"},
     "POST team-backends?": {"default_backend": "engine"},
     "POST team-backend-key?": {"FAL_KEY": "a-key"},
+    "POST team-link-new?+confirmed": {"confirmed": "yes", "days": "30"},
     "POST team-new": {"name": "Mine"},
 }
 VARIANTS: dict[str, Callable[[World], dict[str, str]]] = {
@@ -182,10 +201,15 @@ def world(team: Team, settings: Any) -> World:
     clients["stranger"] = member(Team.objects.create(name="Elsewhere"), "stranger", Role.OWNER)
     other = Membership.objects.create(team=team, user=User.objects.create_user("other@example.org", PASSWORD))
     project = Project.objects.create(team=team, name="A film")
+    # Another member's, without downloads; its holder needs no account, and one makes no difference.
+    link = links.share(team, other.user, [generation], days=30, password="", downloads=False)
+    expired = links.share(team, other.user, [generation], days=1, password="", downloads=False)
+    ShareLink.objects.filter(pk=expired.pk).update(expires_at=timezone.now())
     invitation, token = invitations.invite(team, Role.MEMBER, other.user)
     places = {
         "clip_id": clip.public_id, "generation_id": generation.public_id, "kind": "original", "backend": "fal",
         "team_id": team.public_id, "project_id": project.public_id, "membership_id": other.pk,
+        "link_id": link.pk, "share_token": link.token, "expired_token": expired.token,
         "invitation_id": invitation.pk, "token": token, "session_id": 10**9, "provider_id": "sso", "uidb36": "1",
         "key": "x",
     }  # fmt: skip
@@ -216,7 +240,9 @@ class Row:
     def address(self, world: World) -> str:
         needed = places_of(self.name)
         places = world.places
-        if "kind" in needed:
+        if self.variant == "expired":  # a guest who has a link to the same, which has ended
+            places = places | {"share_token": places["expired_token"], "kind": "playable"}
+        elif "kind" in needed:
             places = places | {"kind": self.variant or ("original" if "clip_id" in needed else "video")}
         address = reverse(self.name, kwargs={place: places[place] for place in needed})
         query = VARIANTS[self.variant](world) if self.variant in VARIANTS else {}
@@ -325,7 +351,7 @@ def test_things_of_another_team_and_things_that_never_were_answer_the_same(world
     """Word for word, but for the address that was asked for: whether something exists elsewhere can't be found out."""
     never: dict[str, object] = {
         "clip_id": "asset_never", "generation_id": "gen_never", "team_id": "team_never", "membership_id": 10**9,
-        "invitation_id": 10**9, "project_id": "project_never",
+        "invitation_id": 10**9, "project_id": "project_never", "link_id": 10**9,
     }  # fmt: skip
     for row in ROWS:
         if row.variant or not never.keys() & set(places_of(row.name)):

@@ -32,6 +32,8 @@ SENTENCES = {
     Verb.DELETED: "{by} put {what} into the trash",
     Verb.RESTORED: "{by} restored {what}",
     Verb.MOVED: "{by} moved {what} to {subject}",
+    Verb.SHARED: "{by} shared {subject}",
+    Verb.LINK_REVOKED: "{by} revoked a link to {subject}",
     Verb.PROJECT_MADE: "{by} made the project {subject}",
     Verb.PROJECT_RENAMED: "{by} renamed the project {before} to {subject}",
     Verb.PROJECT_ARCHIVED: "{by} archived the project {subject}",

@@ -17,6 +17,8 @@ class Action(StrEnum):
     LOOK = "look"  # see and hear what the team has, and who is in it
     CREATE = "create"  # upload clips, ask for sound, cancel it
     ORGANISE = "organise"  # projects; move, delete and restore
+    SHARE = "share"  # make share links, see the team's, revoke one's own
+    MANAGE_LINKS = "manage_links"  # revoke other people's share links
     MANAGE_BACKENDS = "manage_backends"  # the team's default backend and its keys
     RENAME_TEAM = "rename_team"
     INVITE = "invite"  # see, make and revoke invitations
@@ -43,6 +45,8 @@ RULES: dict[Action, Rule] = {
     Action.LOOK: Rule(EVERYBODY, ""),
     Action.CREATE: Rule(CREATORS, "You can look and listen in this team; ask an admin to let you create."),
     Action.ORGANISE: Rule(CREATORS, "You can look and listen in this team; ask an admin to let you change things."),
+    Action.SHARE: Rule(CREATORS, "You can look and listen in this team; ask an admin to let you share."),
+    Action.MANAGE_LINKS: Rule(MANAGERS, "Only whoever made a link, or an owner or admin, revokes it; ask one of them."),
     Action.MANAGE_BACKENDS: Rule(MANAGERS, MANAGERS_DECIDE),
     Action.RENAME_TEAM: Rule(MANAGERS, MANAGERS_DECIDE),
     Action.INVITE: Rule(MANAGERS, MANAGERS_DECIDE),

@@ -174,6 +174,7 @@ class Page:
     frame_rate: float
     width: int
     height: int
+    poster: str
     peaks: str
     marks: list[Mark]
     understanding: Understanding | None
@@ -209,6 +210,7 @@ class Page:
             frame_rate=clip.fps if clip else AUDIO_STEPS_PER_SECOND,
             width=clip.width if clip else 0,
             height=clip.height if clip else 0,
+            poster=reverse("clip-file", args=[clip.public_id, "poster"]) if clip else "",
             peaks=",".join(f"{low:g},{high:g}" for low, high in generation.peaks),
             marks=_marks(generation.events),
             understanding=Understanding.of(generation.understood) if generation.understood else None,

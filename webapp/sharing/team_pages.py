@@ -1,0 +1,114 @@
+"""The team's side of its share links: making one, seeing them all, revoking."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from jobs.models import Generation, Status
+from webapp.accounts.access import TeamRequest, needs, thing_of
+from webapp.accounts.permissions import RULES, Action, may
+from webapp.sharing import links
+from webapp.sharing.models import ShareLink
+from webapp.studio.selection import onward, selected
+
+# More at once is a library, not a choice that somebody is asked to compare.
+GENERATIONS_PER_LINK = 50
+SHOWN = 200
+
+
+class ShareForm(forms.Form):
+    days = forms.TypedChoiceField(
+        label="Works for",
+        choices=[("1", "1 day"), ("7", "7 days"), ("30", "30 days"), ("", "Until it is revoked")],
+        coerce=int,
+        empty_value=None,
+        required=False,
+        initial="30",
+        widget=forms.Select({"class": "box"}),
+        error_messages={"invalid_choice": "Choose one of these."},
+    )
+    password = forms.CharField(
+        label="Password",
+        required=False,
+        strip=False,
+        max_length=128,
+        widget=forms.PasswordInput({"autocomplete": "new-password"}),
+        help_text="Leave it empty to let in everybody who has the link. It can’t be looked up later.",
+        error_messages={"max_length": "Use 128 characters at most."},
+    )
+    downloads = forms.BooleanField(
+        label="Downloads", required=False, help_text="What can be played can be recorded, with this off too."
+    )
+
+
+@require_POST
+@needs(Action.SHARE)
+def create(request: TeamRequest) -> HttpResponse:
+    """`POST /team/links/new/` with `generation`s: asks how; with `confirmed` and the form it makes the link."""
+    chosen = selected(request)
+    generations = [one for one in chosen.generations if one.status == Status.SUCCEEDED]
+    if not generations:
+        messages.error(request, "Nothing with a sound was chosen, so nothing was shared. Choose finished generations.")
+        return onward(request, "history")
+    if len(generations) > GENERATIONS_PER_LINK:
+        messages.error(request, f"A link shows at most {GENERATIONS_PER_LINK} generations. Choose fewer.")
+        return onward(request, "history")
+    form = ShareForm(request.POST if "confirmed" in request.POST else None)
+    if form.is_valid():
+        links.share(request.team, request.user, generations, **form.cleaned_data)
+        messages.success(request, "The link is ready. Copy it, and hand it to whom it is for.")
+        return redirect(f"{reverse('team-links')}?team={request.team.public_id}")
+    context = {
+        "form": form,
+        "generations": generations,
+        "left_out": len(chosen.clips) + len(chosen.generations) - len(generations),
+        "next": request.POST.get("next", ""),
+    }
+    return render(request, "sharing/new.html", context, status=422 if form.is_bound else 200)
+
+
+@require_safe
+@never_cache
+@needs(Action.SHARE)
+def index(request: TeamRequest) -> HttpResponse:
+    """`GET /team/links/`: all of the team's, the newest first."""
+    shown = Prefetch("generations", Generation.objects.only("prompt", "public_id").order_by("created_at", "id"))
+    found = ShareLink.objects.filter(team=request.team).select_related("created_by").prefetch_related(shown)
+    rows = [
+        {
+            "link": link,
+            "address": request.build_absolute_uri(reverse("share", args=[link.token])),
+            "expired": link.expires_at is not None and link.expires_at <= timezone.now(),
+            "may_revoke": _may_revoke(request, link),
+        }
+        for link in found.order_by("-created_at", "-id")[:SHOWN]
+    ]
+    return render(request, "sharing/index.html", {"rows": rows})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def revoke(request: TeamRequest, link_id: int) -> HttpResponse:
+    """`/team/links/<id>/revoke/`: asks first. One's own, or anybody's for admins."""
+    link = thing_of(request, ShareLink.objects.select_related("team"), Action.SHARE, pk=link_id)
+    if not _may_revoke(request, link):
+        raise PermissionDenied(RULES[Action.MANAGE_LINKS].refusal)
+    if request.method == "POST":
+        if links.revoke(link, request.user):
+            messages.success(request, "The link is revoked: it shows nothing any more.")
+        else:
+            messages.error(request, "This link was revoked already.")
+        return redirect(f"{reverse('team-links')}?team={request.team.public_id}")
+    return render(request, "sharing/revoke.html", {"generations": link.generations.filter(deleted_at=None)})
+
+
+def _may_revoke(request: TeamRequest, link: ShareLink) -> bool:
+    return link.created_by_id == request.user.pk or may(request.membership, Action.MANAGE_LINKS)
