@@ -48,6 +48,23 @@ def choose_two(page: Page) -> None:
     expect(page.locator("[data-chosen]")).to_have_text("2 chosen")
 
 
+def share(page: Page) -> None:
+    page.locator(".card h2 a").first.click()
+    page.get_by_role("button", name="Share…").click()
+    expect(page.get_by_role("button", name="Make the link")).to_be_visible()
+
+
+def make_a_link(page: Page) -> None:
+    share(page)
+    page.get_by_role("button", name="Make the link").click()
+    expect(page.get_by_text("The link is ready.")).to_be_visible()
+
+
+def follow_a_link(page: Page) -> None:
+    make_a_link(page)
+    page.goto(page.locator("input[value*='/share/']").first.input_value())
+
+
 def open_menu(page: Page) -> None:
     page.locator("summary", has_text="Night Shift").click()
 
@@ -136,6 +153,11 @@ PAGES: dict[str, tuple[str | None, str, Callable[[Page], None] | None]] = {
     "activity": ("alice", "/team/activity/", None),
     "team": ("alice", "/team/", None),
     "team, invited": ("alice", "/team/", invite),
+    "share": ("alice", "/library/?status=succeeded", share),
+    "share links": ("alice", "/library/?status=succeeded", make_a_link),
+    "share links, none": ("nora", "/team/links/", None),
+    "shared": ("alice", "/library/?status=succeeded", follow_a_link),
+    "shared no more": (None, "/share/gone/", None),
     "team, leave": ("alice", "/team/leave/", None),
     "team, new": ("alice", "/teams/new/", None),
     "team, another of mine": ("alice", "/team/", open_another_team),
