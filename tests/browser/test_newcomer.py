@@ -280,6 +280,7 @@ def test_what_is_no_video_is_refused_with_a_sentence(page: Page, tmp_path: Path)
 
 def test_the_history_has_it_all_newest_first(page: Page) -> None:
     page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("heading", name="History", level=1)).to_be_visible()
     look(page, "history")
     listed = page.locator("main a[href^='/g/']")
     expect(listed.filter(has_text="rain on a tin roof").first).to_be_visible()
