@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.paginator import InvalidPage, Page, Paginator
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -34,13 +35,14 @@ def live(request: TeamRequest) -> HttpResponse:
     return response
 
 
+def listed() -> QuerySet[Generation]:
+    """Generations as lists show them, with their clips and makers."""
+    large = ("peaks", "events", "understood", "remote", "timings")
+    return Generation.objects.select_related("clip", "created_by").defer(*large)
+
+
 def _page(request: TeamRequest) -> Page[Generation]:
-    generations = (
-        Generation.objects.filter(team=request.team)
-        .select_related("clip", "created_by")
-        .defer("peaks", "events", "understood", "remote", "timings")  # large, and not shown here
-        .order_by("-created_at", "-id")
-    )
+    generations = listed().filter(team=request.team).order_by("-created_at", "-id")
     try:
         return Paginator(generations, GENERATIONS_PER_PAGE).page(request.GET.get("page", 1))
     except InvalidPage:

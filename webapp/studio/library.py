@@ -29,6 +29,7 @@ from webapp.accounts.models import Team, User
 from webapp.accounts.permissions import Action
 from webapp.media import download_name
 from webapp.studio.forms import MODES, TEXT, VIDEO
+from webapp.studio.history import listed
 from webapp.studio.projects import open_projects
 from webapp.studio.selection import onward, selected
 
@@ -163,11 +164,7 @@ def _asked(team: Team, filters: Filters) -> QuerySet[Any]:
         among = Clip.objects.filter(team=team).select_related("uploaded_by", "project")
         by, named = "uploaded_by", Q(name__icontains=words) | Q(public_id=words)
     else:
-        among = (
-            Generation.objects.filter(team=team)
-            .select_related("clip", "created_by", "project")
-            .defer("peaks", "events", "understood", "remote", "timings")  # large, and not shown here
-        )
+        among = listed().filter(team=team).select_related("project")
         by = "created_by"
         known = Q(public_id=words) | Q(clip__public_id=words)
         named = Q(prompt__icontains=words) | Q(clip__name__icontains=words) | known

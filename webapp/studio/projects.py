@@ -19,7 +19,7 @@ from webapp.accounts.models import Team
 from webapp.accounts.permissions import Action
 from webapp.fields import NameField
 from webapp.studio.clips import RECENT, facts
-from webapp.studio.history import GENERATIONS_PER_PAGE
+from webapp.studio.history import GENERATIONS_PER_PAGE, listed
 from webapp.studio.selection import onward, selected
 
 
@@ -77,12 +77,7 @@ def project(request: TeamRequest, project_id: str) -> HttpResponse:
 
 
 def _project(request: TeamRequest, shown: Project, form: ProjectForm | None = None, status: int = 200) -> HttpResponse:
-    generations = (
-        Generation.objects.filter(project=shown)
-        .select_related("clip", "created_by")
-        .defer("peaks", "events", "understood", "remote", "timings")  # large, and not shown here
-        .order_by("-created_at", "-id")
-    )
+    generations = listed().filter(project=shown).order_by("-created_at", "-id")
     try:
         page = Paginator(generations, GENERATIONS_PER_PAGE).page(request.GET.get("page", 1))
     except InvalidPage:
