@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -22,10 +23,11 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from jobs import limits
+from jobs import failures, limits
+from jobs.backends import registry
 from jobs.backends.base import Ticket
 from jobs.doorbell import ring
-from jobs.models import UNFINISHED, Generation, JobEvent, Stage, Status
+from jobs.models import UNFINISHED, EarlierPurchase, Generation, JobEvent, Stage, Status
 
 log = logging.getLogger(__name__)
 
@@ -103,13 +105,20 @@ def _take(primary_key: int) -> Generation | None:
     if first:
         note(generation, "started", stage=generation.stage, data={"worker": worker})
     elif abandoned:
-        note(generation, "taken_back", "The worker before this one died.", data={"died": abandoned, "worker": worker})
+        note(generation, "taken_back", _silence(generation, now), data={"died": abandoned, "worker": worker})
     unclear = generation.submitted_at and not generation.remote  # for the pipeline to say
     if attempts > settings.MAX_ATTEMPTS and not unclear:
         sentence = f"This job stopped {settings.MAX_ATTEMPTS} workers in a row. Try another clip or format."
         fail(generation, sentence, kind="crashed")
         return None
     return generation
+
+
+def _silence(generation: Generation, now: datetime) -> str:
+    """What is said of a worker that left a generation behind."""
+    assert generation.leased_until
+    heard = generation.leased_until - timedelta(seconds=settings.LEASE_SECONDS)
+    return f"Its worker was not heard of for {(now - heard).total_seconds():.0f} s: taken for dead."
 
 
 def _held_back(generation: Generation) -> bool:
@@ -124,7 +133,7 @@ def _held_back(generation: Generation) -> bool:
     if not sentence:
         return False
     # One that ends calls the next; coming back by itself is for the case that the call gets lost.
-    waited = (timezone.now() - generation.created_at).total_seconds()
+    waited = (timezone.now() - generation.asked_at).total_seconds()
     delay = min(max(waited / 4, 2.0), settings.LEASE_SECONDS)
     queued = Generation.everything.filter(pk=generation.pk, status=Status.QUEUED)
     queued.update(message=sentence, wake_at=timezone.now() + timedelta(seconds=delay))
@@ -205,9 +214,24 @@ def succeed(generation: Generation, **results: Any) -> None:
     _finish(generation, Status.SUCCEEDED, progress=100, error="", **results)
 
 
-def fail(generation: Generation, sentence: str, *, kind: str = "", data: dict[str, Any] | None = None) -> None:
-    """End with a sentence for a person, and the kind of error it was. Raises LeaseLost."""
-    _finish(generation, Status.FAILED, error=sentence, error_kind=kind, event_data={"kind": kind, **(data or {})})
+def fail(
+    generation: Generation, sentence: str, *, kind: str = "", cause: str = "", data: dict[str, Any] | None = None
+) -> None:
+    """End with a sentence for a person, and the kind of error it was. Raises LeaseLost.
+
+    `cause` tells apart what one sentence covers, for whoever looks at failures by the dozen.
+    """
+    with transaction.atomic():
+        group = failures.group_of(generation.backend, kind, f"{sentence} ({cause})" if cause else sentence)
+        _finish(
+            generation,
+            Status.FAILED,
+            error=sentence,
+            error_kind=kind,
+            fingerprint=group,
+            failed_at=timezone.now(),
+            event_data={"kind": kind, **(data or {})},
+        )
 
 
 def cancelled(generation: Generation) -> None:
@@ -232,23 +256,79 @@ def _finish(
         )
         note(generation, str(status), generation.error, stage=generation.stage, data=event_data)
         _call_next(generation)
-    log.info("%s %s after %.1f s", generation.public_id, status, (now - generation.created_at).total_seconds())
+    log.info("%s %s after %.1f s", generation.public_id, status, (now - generation.asked_at).total_seconds())
 
 
-def request_cancel(generation: Generation) -> bool:
-    """Cancel at once what no worker has begun; ask the worker to stop otherwise. False when it was finished already."""
+def request_cancel(generation: Generation, *, data: dict[str, Any] | None = None) -> bool:
+    """Cancel at once what no worker has begun; ask the worker to stop otherwise. False when it was finished already.
+
+    `data` is noted with it.
+    """
     now = timezone.now()
     with transaction.atomic():
         queued = Generation.everything.filter(pk=generation.pk, status=Status.QUEUED)
         if queued.update(status=Status.CANCELLED, finished_at=now, cancel_requested=True, message=""):
-            note(generation, str(Status.CANCELLED))
+            note(generation, str(Status.CANCELLED), data=data)
             return True
         running = Generation.everything.filter(pk=generation.pk, status=Status.RUNNING)
         if not running.update(cancel_requested=True, wake_at=now):
             return False
-        note(generation, "cancel_requested")
+        note(generation, "cancel_requested", data=data)
         transaction.on_commit(lambda: ring("advance", generation.pk))
     return True
+
+
+def requeue(generation: Generation, *, backend: str, resume: bool, data: dict[str, Any]) -> bool:
+    """Try what failed or was cancelled again, on `backend`: the same row goes back to the queue, its attempts anew.
+
+    With `resume` what its backend was given before is asked after further; without, that is another request, which has
+    a price of its own, while the one before stays counted. What it was is kept in its timeline, together with `data`.
+    False where it is not, any more, as `generation` has it. Raises `jobs.limits.LimitReached`.
+    """
+    now = timezone.now()
+    was = {
+        "status": generation.status,
+        "backend": generation.backend,
+        "error": generation.error,
+        "kind": generation.error_kind,
+        "attempts": generation.attempts,
+        "timings": generation.timings,
+        "request_id": generation.remote.get("request_id", ""),
+        "submitted_at": generation.submitted_at.isoformat() if generation.submitted_at else "",
+    }
+    changes: dict[str, Any] = {
+        "status": Status.QUEUED, "stage": "", "progress": 0, "message": "", "error": "", "error_kind": "",
+        "cancel_requested": False, "attempts": 0, "wake_at": now, "trouble_since": None, "retried_at": now,
+        "started_at": None, "finished_at": None, "stage_at": None, "timings": {},
+    }  # fmt: skip
+    if not resume:
+        cost = registry.cost(backend, generation.effective_duration, generation.clip_id is not None)
+        changes |= {"backend": backend, "cost": cost, "upload": {}, "submitted_at": None, "remote": {}}
+    as_it_is = Generation.everything.filter(
+        pk=generation.pk,
+        status__in=(Status.FAILED, Status.CANCELLED),
+        finished_at=generation.finished_at,
+        deleted_at=None,
+    )
+    bought = (generation.backend, generation.submitted_at, generation.cost)
+    with transaction.atomic():
+        if limits.is_hosted(backend):
+            limits.hold(generation.team)
+        if not as_it_is.update(**changes):
+            return False
+        for name, value in changes.items():
+            setattr(generation, name, value)
+        if not resume:
+            _keep_purchase(generation, *bought)
+            limits.check_spending(generation, planned=True)
+        note(generation, "retried", data={"was": was, "resumed": resume, "backend": backend, **data})
+        transaction.on_commit(lambda: ring("advance", generation.pk))
+    return True
+
+
+def _keep_purchase(generation: Generation, backend: str, at: datetime | None, cost: Decimal | None) -> None:
+    if at is not None and cost is not None:
+        EarlierPurchase.objects.create(generation=generation, team=generation.team, backend=backend, at=at, cost=cost)
 
 
 def cancel_was_requested(generation: Generation) -> bool:

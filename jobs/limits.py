@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from jobs.backends import registry
 from jobs.backends.base import BackendError
-from jobs.models import UNFINISHED, Generation, Status
+from jobs.models import UNFINISHED, EarlierPurchase, Generation, Status
 
 if TYPE_CHECKING:
     from webapp.accounts.models import Team
@@ -79,7 +79,8 @@ def spent_today(team: Team, backend: str, *, planned: bool = False, apart_from: 
     bought = Generation.everything.filter(counted, team=team, backend=backend)
     if apart_from is not None:
         bought = bought.exclude(pk=apart_from.pk)
-    return bought.aggregate(total=Sum("cost"))["total"] or Decimal()
+    earlier = EarlierPurchase.objects.filter(team=team, backend=backend, at__gte=_midnight())
+    return sum((some.aggregate(total=Sum("cost"))["total"] or Decimal() for some in (bought, earlier)), Decimal())
 
 
 def _midnight() -> datetime:

@@ -3,8 +3,9 @@
 A generation's life:
 
     queued --> running (preparing -> generating -> muxing -> publishing) --> succeeded
-       |          |------------------------------------------------------> failed
-       +----------+------------------------------------------------------> cancelled
+     ^ |          |------------------------------------------------------> failed ---+
+     | +----------+------------------------------------------------------> cancelled-+
+     +------------------------- an administrator tries it again ---------------------+
 
 Every change of status goes through `jobs.lifecycle`.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
 from django.conf import settings
@@ -42,6 +44,10 @@ def generation_id() -> str:
 
 def project_id() -> str:
     return f"project_{secrets.token_urlsafe(16)}"
+
+
+def bulk_id() -> str:
+    return f"bulk_{secrets.token_urlsafe(16)}"
 
 
 def _folder(instance: Clip | Generation, file_name: str) -> str:
@@ -211,6 +217,9 @@ class Generation(models.Model):
     message = models.CharField(max_length=200, blank=True, help_text="What is being done right now, for a person")
     error = models.TextField(blank=True, help_text="One sentence for a person")
     error_kind = models.CharField(max_length=20, blank=True, help_text="jobs.backends.base.BackendError.kind")
+    # The failures it belongs to, and when: of the latest, also after it was tried again and succeeded.
+    fingerprint = models.CharField(max_length=16, blank=True, help_text="jobs.models.FailureGroup.fingerprint")
+    failed_at = models.DateTimeField(null=True, blank=True)
     cancel_requested = models.BooleanField(default=False)
 
     backend = models.CharField(max_length=20, default="engine")
@@ -234,6 +243,8 @@ class Generation(models.Model):
     trouble_since = models.DateTimeField(null=True, blank=True)
 
     created_at = models.DateTimeField(default=timezone.now)
+    # Since when it is tried again, after it had failed or was cancelled; null where it never was.
+    retried_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     stage_at = models.DateTimeField(null=True, blank=True)
@@ -278,7 +289,14 @@ class Generation(models.Model):
             models.Index(
                 fields=["deleted_at"], name="generation_in_trash", condition=models.Q(deleted_at__isnull=False)
             ),
+            # Counting failures reads this alone, not the rows.
+            models.Index(
+                fields=["fingerprint", "failed_at", "team", "created_by"],
+                name="generation_failures",
+                condition=~models.Q(fingerprint=""),
+            ),
         ]
+        permissions = [("operate_generation", "Can cancel and retry generations")]
 
     def __str__(self) -> str:
         return self.public_id
@@ -286,6 +304,11 @@ class Generation(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.status not in UNFINISHED
+
+    @property
+    def asked_at(self) -> datetime:
+        """Since when it has been waited for: from the latest try on."""
+        return self.retried_at or self.created_at
 
     @property
     def is_text_to_audio(self) -> bool:
@@ -308,6 +331,141 @@ class JobEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.message}".strip()
+
+
+class EarlierPurchase(models.Model):
+    """A paid submission of a generation that was tried again since: its own row knows the latest one alone."""
+
+    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="earlier_purchases")
+    team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="+")
+    backend = models.CharField(max_length=20)
+    at = models.DateTimeField()
+    cost = models.DecimalField(max_digits=12, decimal_places=4)
+
+    class Meta:
+        indexes = [models.Index(fields=["team", "backend", "at"], name="earlier_purchases_of_team")]
+
+    def __str__(self) -> str:
+        return f"{self.backend}: {self.cost}"
+
+
+class FailureGroup(models.Model):
+    """Failures of one kind (`jobs.failures`). How many, of whom and since when, the generations themselves tell."""
+
+    fingerprint = models.CharField(max_length=16, unique=True)
+    backend = models.CharField(max_length=20)
+    kind = models.CharField(max_length=20, blank=True)
+    message = models.CharField(max_length=300, help_text="Without what differs from one failure to the next")
+
+    def __str__(self) -> str:
+        return f"{self.backend} {self.kind}: {self.message}"
+
+
+class Resolution(models.Model):
+    """A group of failures was dealt with: for a team or, where `team` is null, for the installation.
+
+    A failure after `at` opens the group again, without a word to anybody.
+    """
+
+    group = models.ForeignKey(FailureGroup, on_delete=models.CASCADE, related_name="resolutions")
+    team = models.ForeignKey("accounts.Team", null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["group", "team"], condition=models.Q(team__isnull=False), name="a_team_resolves_a_group_once"
+            ),
+            models.UniqueConstraint(
+                fields=["group"], condition=models.Q(team=None), name="the_installation_resolves_a_group_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group_id} resolved"
+
+
+class Operation(models.TextChoices):
+    """What an administrator does to a generation."""
+
+    CANCEL = "cancel", "Cancel"
+    RETRY = "retry", "Retry"
+    RETRY_ELSEWHERE = "retry_elsewhere", "Retry on another backend"
+
+
+class BulkOperation(models.Model):
+    """One operation on chosen generations, carried out one by one (`jobs.operations`), and what came of it."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=bulk_id, editable=False)
+    # Null: of the whole installation.
+    team = models.ForeignKey("accounts.Team", null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    operation = models.CharField(max_length=20, choices=Operation)
+    backend = models.CharField(max_length=20, blank=True, help_text="Where to retry, if elsewhere")
+    buy_again = models.BooleanField(default=False, help_text="Also what may have been bought already")
+    chosen: models.JSONField[list[int]] = models.JSONField(default=list, help_text="Primary keys, until it is finished")
+    total = models.PositiveIntegerField()
+    position = models.PositiveIntegerField(default=0, help_text="How many of the chosen were looked at")
+    done = models.PositiveIntegerField(default=0)
+    left_out: models.JSONField[dict[str, int]] = models.JSONField(default=dict, help_text="How many, by the reason")
+    created_at = models.DateTimeField(default=timezone.now)
+    moved_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["moved_at"], name="bulk_unfinished", condition=models.Q(finished_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.public_id}: {self.operation} {self.total}"
+
+
+class AuditAction(models.TextChoices):
+    CANCEL = "cancel", "Cancelled"
+    RETRY = "retry", "Retried"
+    RETRY_ELSEWHERE = "retry_elsewhere", "Retried on another backend"
+    RESOLVE = "resolve", "Resolved failures"
+    REOPEN = "reopen", "Reopened failures"
+    ADMINISTER = "administer", "Changed in the administration"
+
+
+class AuditEntry(models.Model):
+    """What an administrator did, to what, and what that was before and after. Written once (`jobs.audit.record`).
+
+    Names are kept beside the references: an entry outlives the account, the team and the thing.
+    """
+
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    by_name = models.CharField(max_length=254)
+    action = models.CharField(max_length=20, choices=AuditAction)
+    target = models.CharField(max_length=100, help_text="Its public id, or what it is called")
+    team = models.ForeignKey("accounts.Team", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    team_name = models.CharField(max_length=100, blank=True)
+    installation = models.BooleanField(help_text="Done as an administrator of the installation, not of the team")
+    bulk = models.ForeignKey(BulkOperation, null=True, blank=True, on_delete=models.SET_NULL, related_name="entries")
+    before: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
+    after: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        verbose_name_plural = "audit log"
+        indexes = [
+            models.Index(fields=["team", "-id"], name="audit_of_team"),
+            models.Index(fields=["target", "-id"], name="audit_of_target"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.by_name} {self.action} {self.target}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk:
+            raise TypeError("what was written to the audit log stays as it is")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise TypeError("what was written to the audit log stays as it is")
 
 
 class BackendKey(models.Model):

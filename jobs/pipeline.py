@@ -99,7 +99,8 @@ def advance(generation: Generation) -> float | None:
 
 
 def _fail(generation: Generation, error: Exception, sentence: str, kind: str) -> None:
-    lifecycle.fail(generation, sentence, kind=kind, data={"error": type(error).__name__})
+    name = type(error).__name__
+    lifecycle.fail(generation, sentence, kind=kind, cause=name if kind == "unexpected" else "", data={"error": name})
 
 
 def _advance(generation: Generation) -> float | None:

@@ -7,9 +7,10 @@ import socket
 from typing import Any
 
 from celery.signals import worker_ready
+from django.conf import settings
 from django.utils import timezone
 
-from jobs import lifecycle, pipeline, previews, trash
+from jobs import lifecycle, operations, pipeline, previews, trash
 from jobs.celery import app
 from jobs.doorbell import ring
 from jobs.models import Clip, WorkerHeartbeat
@@ -17,7 +18,7 @@ from jobs.models import Clip, WorkerHeartbeat
 log = logging.getLogger(__name__)
 
 
-@app.task
+@app.task(time_limit=settings.WORK_TIMEOUT_SECONDS)
 def advance(primary_key: int) -> None:
     """Do the next piece of work on a generation, and ring again for the one after."""
     delay = None
@@ -41,6 +42,13 @@ def make_preview(primary_key: int) -> None:
 
 
 @app.task
+def carry_on(primary_key: int) -> None:
+    """Do some more of an administrator's operation on many generations; a second delivery shares the work."""
+    if operations.carry_on(primary_key):
+        ring("carry_on", primary_key)
+
+
+@app.task
 def sweep() -> None:
     """Ring again for what got lost, whatever the cause, and say that this worker lives."""
     seen()
@@ -48,6 +56,8 @@ def sweep() -> None:
         ring("advance", primary_key)
     for primary_key in previews.overdue():
         ring("make_preview", primary_key)
+    for primary_key in operations.overdue():
+        ring("carry_on", primary_key)
 
 
 @app.task

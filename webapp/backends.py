@@ -8,6 +8,7 @@ from statistics import median
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db.models.functions import Coalesce
 
 from jobs import keys, limits
 from jobs.backends import registry
@@ -110,9 +111,9 @@ def _wait(name: str) -> str:
     latest = (
         Generation.objects.filter(backend=name, status=Status.SUCCEEDED, finished_at__isnull=False)
         .order_by("-id")
-        .values_list("created_at", "finished_at")[:RECENT]
+        .values_list(Coalesce("retried_at", "created_at"), "finished_at")[:RECENT]
     )
-    seconds = [(finished - created).total_seconds() for created, finished in latest if finished]
+    seconds = [(finished - asked).total_seconds() for asked, finished in latest if finished]
     return labels.roughly(median(seconds)) if seconds else ""
 
 

@@ -266,6 +266,8 @@ ENGINE_KEY = environment.text("ENGINE_KEY") or environment.kept_secret(DATA_DIR 
 LEASE_SECONDS = environment.number("LEASE_SECONDS", 30)
 # How often a generation may be taken up again after its worker died.
 MAX_ATTEMPTS = environment.number("MAX_ATTEMPTS", 3)
+# A worker that is at one piece of work for longer than this hangs, and is stopped; the generation is taken up again.
+WORK_TIMEOUT_SECONDS = environment.number("WORK_TIMEOUT_SECONDS", 1800)
 # How long a backend may take from submission to result, and how long an unreachable one is tried again.
 GENERATION_TIMEOUT_SECONDS = environment.number("GENERATION_TIMEOUT_SECONDS", 900)
 BACKEND_PATIENCE_SECONDS = environment.number("BACKEND_PATIENCE_SECONDS", 30)

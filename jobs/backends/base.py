@@ -88,7 +88,7 @@ class InputRejected(BackendError):
 class JobFailed(BackendError):
     """The backend took the request and failed on it."""
 
-    kind = "down"
+    kind = "job_failed"
 
 
 class TimedOut(BackendError):

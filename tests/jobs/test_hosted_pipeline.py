@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import wave
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,9 +16,9 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.utils import timezone
 
-from jobs import intake, keys, lifecycle, limits
+from jobs import intake, keys, lifecycle, limits, operations
 from jobs.backends import registry
-from jobs.models import Clip, Generation, JobEvent, Stage, Status
+from jobs.models import Clip, Generation, JobEvent, Operation, Stage, Status
 from tests.jobs.backends.carriers import mono_flac, video_without_sound
 from tests.jobs.backends.servers import (
     FAL_KEY,
@@ -459,3 +460,67 @@ def test_what_failed_before_it_was_bought_is_not_counted(both: Any, fal: FalServ
     fal.say("submit", Reply({"detail": "no"}, 401))
     assert drive(both("fal")).error_kind == "bad_key"
     assert drive(both("fal")).status == Status.SUCCEEDED
+
+
+# --- Tried again by an administrator ----------------------------------------------------------------------------------
+
+NOBODY = operations.Actor(None, installation=True)
+RETRY = operations.Wish(Operation.RETRY)
+
+
+@pytest.mark.parametrize("backend", HOSTED)
+def test_what_was_bought_and_could_not_be_stored_is_fetched_and_not_bought_again(
+    servers: dict[str, Server], both: Any, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = both(backend)
+    with monkeypatch.context() as full:
+        full.setattr("jobs.pipeline.sandboxed", no_room)
+        drive(generation)
+    assert (generation.status, generation.error_kind) == (Status.FAILED, "disk_full")
+    assert operations.plan(RETRY, Generation.objects.all()).resumed == 1
+    assert operations.perform(RETRY, generation, NOBODY) == ""
+    assert drive(generation).status == Status.SUCCEEDED
+    assert len(servers[backend].purchases) == 1
+
+
+def no_room(*_: Any, **__: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_the_provider_failed_on_is_bought_anew_and_both_are_counted(
+    fal: FalServer, both: Any, team: Team, settings: Any
+) -> None:
+    fal.fail_next(Reply({"detail": "x", "error_type": "runner_server_error"}, 500), error="x")
+    generation = drive(both("fal"))
+    settings.FAL_PRICE_PER_SECOND = Decimal("0.002")
+    settings.FAL_DAILY_LIMIT = Decimal("0.005")
+    assert "would cost 0.004" in operations.perform(RETRY, generation, NOBODY)
+    generation.refresh_from_db()
+    assert (generation.status, limits.spent_today(team, "fal")) == (Status.FAILED, Decimal("0.002"))
+    settings.FAL_DAILY_LIMIT = Decimal(0)
+    assert operations.perform(RETRY, generation, NOBODY) == ""
+    assert drive(generation).status == Status.SUCCEEDED
+    assert len(fal.purchases) == 2
+    assert limits.spent_today(team, "fal") == Decimal("0.006")
+
+
+def test_what_may_have_been_bought_is_bought_again_only_where_that_is_said(fal: FalServer, both: Any) -> None:
+    fal.say("submit", HANG_UP)
+    generation = drive(both("fal"))
+    assert operations.plan(RETRY, Generation.objects.all()).unclear == 1
+    assert operations.perform(RETRY, generation, NOBODY) == operations.MAY_BE_BOUGHT
+    elsewhere = operations.Wish(Operation.RETRY_ELSEWHERE, "engine")
+    assert operations.refusal(elsewhere, generation) == ""  # costs nothing
+    assert operations.perform(operations.Wish(Operation.RETRY, buy_again=True), generation, NOBODY) == ""
+    assert drive(generation).status == Status.SUCCEEDED
+    assert len(fal.calls("submit")) == 2
+
+
+def test_on_another_backend_it_is_begun_from_the_start(servers: dict[str, Server], both: Any, clip: Clip) -> None:
+    servers["scenario"].always_say("submit", Reply({"message": "no"}, 402))
+    generation = drive(both("scenario", clip))
+    assert (generation.status, generation.error_kind, bool(generation.upload)) == (Status.FAILED, "no_credit", True)
+    assert operations.perform(operations.Wish(Operation.RETRY_ELSEWHERE, "fal"), generation, NOBODY) == ""
+    assert (generation.backend, generation.cost, generation.upload) == ("fal", Decimal("0.0015"), {})
+    assert drive(generation).status == Status.SUCCEEDED
+    assert [len(server.purchases) for server in servers.values()] == [1, 0]

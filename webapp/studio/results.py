@@ -192,7 +192,7 @@ class Page:
         original = _original(clip) if clip else None
         awaits_preview = succeeded and original is not None and original.pending
         live_url = reverse("generation-live", args=[generation.public_id])
-        begun, now = generation.created_at, generation.finished_at or timezone.now()
+        begun, now = generation.asked_at, generation.finished_at or timezone.now()
         made_by = _made_by(generation)
         return cls(
             phase="finished" if finished else generation.status,

@@ -166,7 +166,7 @@ def test_a_failure_that_looks_like_a_success_is_none(provider: Provider, ask: As
     else:
         provider.server.fail_next(error="It broke.")
     generation = drive(ask(duration=2))
-    assert (generation.status, generation.error_kind) == (Status.FAILED, "down")
+    assert (generation.status, generation.error_kind) == (Status.FAILED, "job_failed")
     assert len(provider.server.purchases) == 1
 
 
