@@ -14,10 +14,12 @@ class JobsConfig(AppConfig):
         post_migrate.connect(make_auditors, sender=self)
 
 
-def make_auditors(**_: Any) -> None:
-    """The group of those who see every job of the installation and change nothing; made once its permissions are."""
+def make_auditors(sender: AppConfig, using: str, **_: Any) -> None:
+    """The group of those who may see every job of the installation and change nothing."""
+    from django.contrib.auth.management import create_permissions
     from django.contrib.auth.models import Group, Permission
 
+    create_permissions(sender, verbosity=0, using=using)  # Django would make them later than this is called
+    looking = Permission.objects.filter(content_type__app_label=sender.label, codename__startswith="view_")
     auditors, _made = Group.objects.get_or_create(name=AUDITORS)
-    looking = Permission.objects.filter(content_type__app_label="jobs", codename__startswith="view_")
     auditors.permissions.add(*looking.exclude(codename="view_backendkey"))

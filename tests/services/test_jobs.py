@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import signal
+import sqlite3
 import wave
 from pathlib import Path
 from typing import Any
@@ -109,6 +113,36 @@ def test_what_a_dead_program_was_at_is_finished(stage: Soundstage, person: Perso
     assert seconds_of_sound(person.download(page, "audio").content) == pytest.approx(30.0, abs=0.001)
     assert row(stage, page)["happened"]["succeeded"] == 1
     wait_until(stage.healthy, "health")
+
+
+def test_a_job_that_stops_every_worker_is_taken_back_until_enough_is_enough(stage: Soundstage, person: Person) -> None:
+    """An engine that does not answer keeps the workers at it, so that each can be stopped with the job in its hands."""
+    with stage.frozen("-m engine"):
+        page = person.ask(prompt="rain", duration="1")
+        os.kill(holder(stage, page, attempt=1), signal.SIGKILL)
+        hanging = holder(stage, page, attempt=2)
+        os.kill(hanging, signal.SIGSTOP)
+        os.kill(holder(stage, page, attempt=3), signal.SIGKILL)
+        assert person.outcome(page) == "failed"
+        os.kill(hanging, signal.SIGKILL)
+    stored = row(stage, page)
+    assert stored["error"] == "This job stopped 3 workers in a row. Try another clip or format."
+    assert [stored["happened"][kind] for kind in ("started", "taken_back", "failed")] == [1, 3, 1]
+
+
+def holder(stage: Soundstage, page: str, attempt: int) -> int:
+    """The id of the process that holds a generation at this attempt, once one does."""
+    public_id, found = page.strip("/").split("/")[-1], ""
+
+    def held() -> bool:
+        nonlocal found
+        asked = "SELECT leased_by FROM jobs_generation WHERE public_id = ? AND attempts = ? AND leased_by <> ''"
+        with contextlib.closing(sqlite3.connect(stage.data / "soundstage.sqlite3")) as database:
+            found = (database.execute(asked, [public_id, attempt]).fetchone() or [""])[0]
+        return bool(found)
+
+    wait_until(held, f"attempt {attempt}")
+    return int(found.split(":")[1])
 
 
 def test_a_lost_message_is_sent_again(stage: Soundstage, person: Person, clip: Path) -> None:
