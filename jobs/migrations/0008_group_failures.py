@@ -1,4 +1,7 @@
+from collections import defaultdict
+
 from django.db import migrations, transaction
+from django.db.models.functions import Coalesce
 
 from jobs.failures import fingerprint, normalised
 
@@ -10,20 +13,19 @@ def group_failures(apps, schema_editor):
     Generation = apps.get_model("jobs", "Generation")
     FailureGroup = apps.get_model("jobs", "FailureGroup")
     failed = Generation.objects.filter(status="failed", fingerprint="").order_by("pk")
-    rows = failed.only("backend", "error_kind", "error", "finished_at", "created_at")
     last = 0
-    while some := list(rows.filter(pk__gt=last)[:BATCH]):
-        groups = {}
-        for row in some:
-            row.fingerprint = fingerprint(row.backend, row.error_kind, row.error)
-            row.failed_at = row.finished_at or row.created_at
-            groups[row.fingerprint] = FailureGroup(
-                fingerprint=row.fingerprint, backend=row.backend, kind=row.error_kind, message=normalised(row.error)
-            )
+    while some := list(failed.filter(pk__gt=last).values_list("pk", "backend", "error_kind", "error")[:BATCH]):
+        groups, members = {}, defaultdict(list)
+        for primary_key, backend, kind, error in some:
+            name = fingerprint(backend, kind, error)
+            groups[name] = FailureGroup(fingerprint=name, backend=backend, kind=kind, message=normalised(error))
+            members[name].append(primary_key)
         with transaction.atomic():
             FailureGroup.objects.bulk_create(groups.values(), ignore_conflicts=True)
-            Generation.objects.bulk_update(some, ["fingerprint", "failed_at"])
-        last = some[-1].pk
+            for name, keys in members.items():
+                at = Coalesce("finished_at", "created_at")
+                Generation.objects.filter(pk__in=keys).update(fingerprint=name, failed_at=at)
+        last = some[-1][0]
 
 
 class Migration(migrations.Migration):
