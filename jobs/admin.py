@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from jobs.models import Activity, Clip, Generation, JobEvent, Project
+from jobs.models import Activity, AuditEntry, Clip, Generation, JobEvent, Project
 
 
 class ReadOnly:
@@ -65,3 +65,11 @@ class ClipAdmin(ReadOnly, EvenFromTrash, admin.ModelAdmin):  # type: ignore[type
     list_display = ("public_id", "name", "team", "duration", "created_at", "deleted_at")
     search_fields = ("public_id", "name", "sha256")
     list_select_related = ("team",)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("at", "by_name", "action", "target", "team_name", "installation")
+    list_filter = ("action", "installation")
+    search_fields = ("by_name", "target", "team_name")
+    ordering = ("-id",)

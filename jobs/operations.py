@@ -7,10 +7,11 @@ one by one: an operation that is interrupted goes on where it was, and no genera
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -185,7 +186,7 @@ class Plan:
     total: int = 0
     fitting: list[int] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
-    costs: Counter[str] = field(default_factory=Counter)
+    costs: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     resumed: int = 0
     unclear: int = 0
     too_many: int = 0
@@ -222,7 +223,7 @@ def plan(wish: Wish, generations: QuerySet[Generation]) -> Plan:
         price = registry.offer(backend).price
         cost = registry.cost(backend, generation.effective_duration, generation.clip_id is not None)
         if price and cost:
-            plan.costs[price.unit] += cost  # type: ignore[assignment]
+            plan.costs[price.unit] += cost
     return plan
 
 

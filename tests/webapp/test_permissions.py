@@ -17,7 +17,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from jobs.models import Clip, Generation, Project, Status
+from jobs import failures
+from jobs.models import BulkOperation, Clip, Generation, Project, Status
 from tests.webapp.conftest import PASSWORD, member
 from webapp.accounts import invitations
 from webapp.accounts.models import Membership, Role, Team, User
@@ -92,6 +93,21 @@ POST  team-link-new?+confirmed      yes      yes      yes      403      404     
 GET   link-revoke                   yes      yes      403      403      404      sign-in
 POST  link-revoke                   yes      yes      403      403      404      sign-in
 
+GET   team-jobs-failures?           yes      yes      403      403      404      sign-in
+POST  team-failures-resolve?        yes      yes      403      403      404      sign-in
+POST  team-failures-reopen?         yes      yes      403      403      404      sign-in
+POST  team-jobs-operate?            yes      yes      403      403      404      sign-in
+GET   team-jobs-operation?          yes      yes      403      403      404      sign-in
+GET   team-jobs-audit?              yes      yes      403      403      404      sign-in
+GET   team-jobs-audit-csv?          yes      yes      403      403      404      sign-in
+GET   admin-jobs-failures           403      403      403      403      403      sign-in
+POST  admin-failures-resolve        403      403      403      403      403      sign-in
+POST  admin-failures-reopen         403      403      403      403      403      sign-in
+POST  admin-jobs-operate            403      403      403      403      403      sign-in
+GET   admin-jobs-operation          403      403      403      403      403      sign-in
+GET   admin-jobs-audit              403      403      403      403      403      sign-in
+GET   admin-jobs-audit-csv          403      403      403      403      403      sign-in
+
 GET   share                         yes      yes      yes      yes      yes      yes
 POST  share                         yes      yes      yes      yes      yes      yes
 GET   share-file+poster             yes      yes      yes      yes      yes      yes
@@ -155,6 +171,7 @@ SENT: dict[str, dict[str, str]] = {
     "POST projects?": {"name": "The Long Night"},
     "POST project-rename": {"name": "The Long Night"},
     "POST trash-put?+confirmed": {"confirmed": "yes"},
+    "POST team-jobs-operate?": {"operation": "retry"},
     "POST team-rename?": {"name": "Late Shift"},
     "POST team-invite?": {"role": "member"},
     "POST member-role": {"role": "viewer"},
@@ -168,7 +185,7 @@ VARIANTS: dict[str, Callable[[World], dict[str, str]]] = {
     "after": lambda world: {"after": world.generation.public_id},
 }
 # allauth's pages and Django's administration answer what else is sent to them in ways of their own.
-NOT_OURS = ("account_", "socialaccount_", "openid_", "mfa_", "usersessions_", "admin:")
+NOT_OURS = ("account_", "socialaccount_", "openid_", "mfa_", "usersessions_", "admin:", "admin-")
 
 
 @dataclass
@@ -197,6 +214,9 @@ def world(team: Team, settings: Any) -> World:
     generation.video.save("video.mp4", ContentFile(b"mp4"), save=False)
     generation.audio.save("audio.wav", ContentFile(b"wav"), save=False)
     generation.save()
+    fingerprint = failures.group_of("engine", "down", "It broke.")
+    Generation.objects.filter(pk=generation.pk).update(fingerprint=fingerprint, failed_at=timezone.now())
+    bulk = BulkOperation.objects.create(team=team, operation="retry", total=1)
     clients = {role: member(team, role, Role(role)) for role in WHO[:4]}
     clients["stranger"] = member(Team.objects.create(name="Elsewhere"), "stranger", Role.OWNER)
     other = Membership.objects.create(team=team, user=User.objects.create_user("other@example.org", PASSWORD))
@@ -211,7 +231,7 @@ def world(team: Team, settings: Any) -> World:
         "team_id": team.public_id, "project_id": project.public_id, "membership_id": other.pk,
         "link_id": link.pk, "share_token": link.token, "expired_token": expired.token,
         "invitation_id": invitation.pk, "token": token, "session_id": 10**9, "provider_id": "sso", "uidb36": "1",
-        "key": "x",
+        "key": "x", "fingerprint": fingerprint, "bulk_id": bulk.public_id,
     }  # fmt: skip
     return World(team, clip, generation, places, clients | {"signed-out": Client()})
 

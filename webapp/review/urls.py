@@ -1,0 +1,31 @@
+"""The pages of the review, each mounted twice: below `/team/jobs/` and in the administration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.urls import URLPattern, path
+
+from webapp.review import auditing, failing, operating
+from webapp.review.scope import in_administration, in_team
+
+PAGES: list[tuple[str, Callable[..., Any], str]] = [
+    ("operate/", operating.operate, "jobs-operate"),
+    ("operations/<str:bulk_id>/", operating.operation, "jobs-operation"),
+    ("failures/", failing.index, "jobs-failures"),
+    ("failures/<str:fingerprint>/resolve/", failing.resolve, "failures-resolve"),
+    ("failures/<str:fingerprint>/reopen/", failing.reopen, "failures-reopen"),
+    ("audit/", auditing.index, "jobs-audit"),
+    ("audit.csv", auditing.as_csv, "jobs-audit-csv"),
+]
+
+
+def mounted(at: str, within: Callable[..., Any], prefix: str) -> list[URLPattern]:
+    return [path(f"{at}{route}", within(page), name=f"{prefix}-{name}") for route, page, name in PAGES]
+
+
+urlpatterns = [
+    *mounted("team/jobs/", in_team, "team"),
+    *mounted("admin/review/", in_administration, "admin"),
+]
