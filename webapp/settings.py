@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "webapp.accounts",
     "webapp.studio",
     "webapp.sharing",
+    "webapp.comments",
     "jobs",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -120,6 +121,8 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 SIGN_UP_OPEN = environment.flag("SIGN_UP_OPEN")
 INVITATION_DAYS = environment.number("INVITATION_DAYS", 7)
 ACCOUNT_EMAIL_VERIFICATION = "none"
+# Beside allauth's own limits: what a member writes, and what guests of share links do from one address.
+ACCOUNT_RATE_LIMITS = {"comment": "60/m/user", "guest_comment": "10/m/ip,200/d/ip"}
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # whoever has no account gets no mail from here
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Soundstage: "
@@ -161,6 +164,10 @@ EMAIL_HOST_USER = environment.text("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = environment.text("EMAIL_HOST_PASSWORD")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
 DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM", "Soundstage <soundstage@localhost>")
+# Where people find this installation: for links in mails that no request asked for.
+PUBLIC_URL = environment.text(
+    "PUBLIC_URL", f"https://{ALLOWED_HOSTS[0]}" if PRODUCTION else f"http://localhost:{PORT}"
+).rstrip("/")
 # The first account, made at start when these are set and no account exists.
 ADMIN_EMAIL = environment.text("ADMIN_EMAIL")
 ADMIN_PASSWORD = environment.text("ADMIN_PASSWORD")
@@ -227,6 +234,7 @@ for folder in (MEDIA_ROOT, FILE_UPLOAD_TEMP_DIR, WORK_DIR):
 
 # --- Queue ----------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL", "filesystem://localhost")
+CELERY_IMPORTS = ["webapp.comments.tasks"]  # besides those of `jobs`
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for as long as it takes
 CELERY_TASK_IGNORE_RESULT = True  # the database row is the result
@@ -237,6 +245,8 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "jobs.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
+    # "At once" is within the minute.
+    "mail-comments": {"task": "webapp.comments.tasks.send_mail", "schedule": 60.0, "options": {"expires": 60}},
     "empty-trash": {"task": "jobs.tasks.empty_trash", "schedule": crontab(hour=3, minute=30)},
 }
 if CELERY_BROKER_URL.startswith("filesystem"):

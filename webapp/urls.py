@@ -9,6 +9,9 @@ from webapp import health, media
 from webapp.accounts import account_page, activity_page, invitation_pages, team_pages
 from webapp.accounts import backends as team_backends
 from webapp.accounts import views as accounts
+from webapp.comments import guest_pages as guest_comments
+from webapp.comments import notification_pages
+from webapp.comments import team_pages as comments
 from webapp.sharing import guest_pages
 from webapp.sharing import team_pages as team_links
 from webapp.studio import history, library, projects, results, trash
@@ -30,6 +33,12 @@ urlpatterns = [
     path("g/<str:generation_id>/live/", results.live, name="generation-live"),
     path("g/<str:generation_id>/take/", results.take, name="generation-take"),
     path("g/<str:generation_id>/cancel/", results.cancel, name="generation-cancel"),
+    path("g/<str:generation_id>/comments/", comments.comments, name="comments"),
+    path("comments/<int:comment_id>/edit/", comments.edit, name="comment-edit"),
+    path("comments/<int:comment_id>/delete/", comments.delete, name="comment-delete"),
+    path("comments/<int:comment_id>/resolve/", comments.resolve, name="comment-resolve"),
+    path("notifications/", notification_pages.index, name="notifications"),
+    path("notifications/read/", notification_pages.read_all, name="notifications-read"),
     path("history/", history.history, name="history"),
     path("history/live/", history.live, name="history-live"),
     path("media/clips/<str:clip_id>/<str:kind>", media.clip_file, name="clip-file"),
@@ -60,6 +69,7 @@ urlpatterns = [
     path("team/links/new/", team_links.create, name="team-link-new"),
     path("team/links/<int:link_id>/revoke/", team_links.revoke, name="link-revoke"),
     path("share/<str:share_token>/", guest_pages.page, name="share"),
+    path("share/<str:share_token>/<str:generation_id>/comments/", guest_comments.comments, name="share-comments"),
     path("share/<str:share_token>/<str:generation_id>/<str:kind>", guest_pages.file, name="share-file"),
     path("teams/new/", team_pages.create, name="team-new"),
     path("teams/<str:team_id>/switch/", team_pages.switch, name="team-switch"),

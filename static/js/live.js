@@ -6,7 +6,7 @@
 import { showLocalTimes } from "./local-times.js";
 import { morph } from "./morph.js";
 
-const PACE = { queued: 120, running: 400, finished: 2000, list: 1500 }; // milliseconds between answers
+const PACE = { queued: 120, running: 400, finished: 2000, list: 1500, comments: 4000 }; // milliseconds between answers
 const LIVELY_FOR = 5000; // after that a queued job waits behind others, and so can we
 const CALM = 1000;
 const HIDDEN = 3000;
@@ -15,8 +15,8 @@ const LONGEST_BACK_OFF = 15_000;
 
 /**
  * Follow `root`: its `data-live` is the address of a fresh rendering of it, absent once nothing will change any more;
- * `data-phase` (queued, running, finished, list) sets the pace. `changed` is called after each change, `trouble` with a
- * sentence when the connection is lost and with "" when it is back.
+ * `data-phase` (queued, running, finished, list, comments) sets the pace. `changed` is called after each change, `trouble`
+ * with a sentence when the connection is lost and with "" when it is back. Returns a function that asks at once.
  */
 export function watch(root, { changed, trouble }) {
   const began = performance.now();
@@ -34,6 +34,8 @@ export function watch(root, { changed, trouble }) {
 
   function schedule() {
     clearTimeout(timer);
+    // What nobody looks at is not read, and comments that were fetched are.
+    if (document.hidden && root.dataset.phase === "comments") return;
     if (root.dataset.live) timer = setTimeout(ask, pace());
   }
 
@@ -83,4 +85,5 @@ export function watch(root, { changed, trouble }) {
   // The page was rendered before its scripts had loaded: a job that waited then may well run by now.
   if (root.dataset.phase === "queued") ask();
   else schedule();
+  return ask;
 }

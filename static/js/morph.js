@@ -1,5 +1,6 @@
 // Make a part of the page look like a fresh rendering of it, touching only what differs: focus, a pressed button, a
-// playing video and a running transition survive. An element with another `data-key` is another element.
+// playing video, what is being typed and a running transition survive. An element with another `data-key` is another
+// element; one that has the same stays itself where others come or go before it.
 
 /** Change `old` into `fresh`, in place where they are the same kind of node. */
 export function morph(old, fresh) {
@@ -9,22 +10,52 @@ export function morph(old, fresh) {
     if (old.data !== fresh.data) old.data = fresh.data;
   } else {
     copyAttributes(old, fresh);
-    const freshChildren = [...fresh.childNodes];
-    [...old.childNodes].slice(freshChildren.length).forEach((child) => child.remove());
-    freshChildren.forEach((child, index) => {
-      if (index < old.childNodes.length) morph(old.childNodes[index], child);
-      else old.append(child);
-    });
+    morphChildren(old, fresh);
   }
 }
 
+function morphChildren(old, fresh) {
+  const wanted = [...fresh.childNodes];
+  const keys = new Set(wanted.map(keyOf));
+  let at = old.firstChild;
+  const drop = () => {
+    const gone = at;
+    at = at.nextSibling;
+    gone.remove();
+  };
+  for (const child of wanted) {
+    const key = keyOf(child);
+    while (at && keyOf(at) && !keys.has(keyOf(at))) drop();
+    if (key && comes(at, key)) while (keyOf(at) !== key) drop();
+    if (at && keyOf(at) === key) {
+      const next = at.nextSibling;
+      morph(at, child);
+      at = next;
+    } else {
+      old.insertBefore(child, at);
+    }
+  }
+  while (at) drop();
+}
+
+function keyOf(node) {
+  return node.dataset?.key;
+}
+
+/** Whether `node` or one after it beside it has this key. */
+function comes(node, key) {
+  for (let one = node; one; one = one.nextSibling) if (keyOf(one) === key) return true;
+  return false;
+}
+
 function alike(one, other) {
-  return one.nodeName === other.nodeName && one.dataset?.key === other.dataset?.key;
+  return one.nodeName === other.nodeName && keyOf(one) === keyOf(other);
 }
 
 function copyAttributes(old, fresh) {
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+    const opened = name === "open" && old.nodeName === "DETAILS"; // by whoever reads it
+    if (!fresh.hasAttribute(name) && !opened) old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);

@@ -1,5 +1,6 @@
 // The results page: follows a generation until it is finished, then plays what came of it.
 
+import { connectComments } from "./comments.js";
 import { connectCopying } from "./copy.js";
 import { countElapsed } from "./elapsed.js";
 import { connectEvents } from "./events.js";
@@ -22,7 +23,8 @@ function open(root) {
   connectTransport(root, player);
   const otherSound = connectHearing(root, player);
   const fullscreen = connectFullscreen(root);
-  const jump = connectEvents(root, player, connectWaveform(root, player));
+  const waveform = connectWaveform(root, player);
+  const jump = connectEvents(root, player, waveform);
   const move = (seconds) => () => player.seek(player.currentTime + seconds);
   connectShortcuts(
     {
@@ -40,6 +42,7 @@ function open(root) {
       l: () => (player.loop = !player.loop),
       s: otherSound,
       f: fullscreen,
+      ...commentsBy(root)?.(root, player, waveform, rest.signal),
     },
     rest.signal,
   );
@@ -55,6 +58,24 @@ function open(root) {
     rest.abort();
     player.close();
   };
+}
+
+let commented = null;
+let attach = null;
+
+/** The comments beside the player: there is one panel, from when there is something to comment on. */
+function commentsBy(player) {
+  const panel = player.parentElement.querySelector("[data-comments]");
+  if (panel && panel !== commented) {
+    commented = panel;
+    attach = connectComments(panel, { say: (sentence) => (announcer.textContent = sentence), trouble });
+  }
+  return attach;
+}
+
+function trouble(sentence) {
+  notice.textContent = sentence;
+  notice.hidden = !sentence;
 }
 
 const root = document.querySelector("[data-generation]");
@@ -93,8 +114,5 @@ watch(root, {
     showTitle(root.dataset.title, root.dataset.phase === "finished");
     if (announcer.textContent !== root.dataset.announcement) announcer.textContent = root.dataset.announcement;
   },
-  trouble(sentence) {
-    notice.textContent = sentence;
-    notice.hidden = !sentence;
-  },
+  trouble,
 });

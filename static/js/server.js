@@ -1,10 +1,16 @@
-// What the studio asks of the server. Every failure is a Refusal: a sentence that can be shown.
+// What pages ask of the server. Every failure is a Refusal: a sentence that can be shown.
 
 const UNREACHABLE = "The server can’t be reached. What you entered is kept: try again.";
 const SIGNED_OUT = "You are signed out, or this page is out of date. Sign in in another tab, then try again.";
 const BROKEN = "Something went wrong on the server. What you entered is kept: try again.";
 
-export class Refusal extends Error {}
+export class Refusal extends Error {
+  /** `field` names what of the form it is about, where that is known. */
+  constructor(sentence, field) {
+    super(sentence);
+    this.field = field;
+  }
+}
 
 const HEADERS = { Accept: "application/json" };
 
@@ -12,7 +18,7 @@ function read(status, type, text) {
   let answer = null;
   if (type?.startsWith("application/json")) answer = JSON.parse(text);
   if (answer && status < 300) return answer;
-  throw new Refusal(answer?.error ?? (status >= 500 ? BROKEN : SIGNED_OUT));
+  throw new Refusal(answer?.error ?? (status >= 500 ? BROKEN : SIGNED_OUT), answer?.field);
 }
 
 async function ask(url, options) {
@@ -36,6 +42,12 @@ export async function clipFacts(url, signal) {
 /** Have the sample clip made; its facts, with a prompt. */
 export async function makeSample(url, token, signal) {
   const { status, type, text } = await ask(url, { method: "POST", headers: { "X-CSRFToken": token }, signal });
+  return read(status, type, text);
+}
+
+/** Send a form's fields, its CSRF token among them; what the server answers. */
+export async function send(url, fields) {
+  const { status, type, text } = await ask(url, { method: "POST", body: fields });
   return read(status, type, text);
 }
 

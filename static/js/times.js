@@ -8,6 +8,12 @@ export function clock(seconds) {
   return `${minutes}:${rest}.${String(hundredths % 100).padStart(2, "0")}`;
 }
 
+/** "1:23.45" or "83.45" as 83.45; NaN for what is no time. */
+export function seconds(text) {
+  const match = text.trim().match(/^(?:(\d+):)?(\d+(?:[.,]\d*)?)$/);
+  return match ? 60 * Number(match[1] ?? 0) + Number(match[2].replace(",", ".")) : NaN;
+}
+
 /** 83.456 as "1 minute 23.5 seconds", for a screen reader. */
 export function spoken(seconds) {
   const minutes = Math.floor(seconds / 60);

@@ -13,7 +13,8 @@ const FAINT = 0.02; // full scale; sound that stays below it is not drawn larger
 
 /**
  * Connect the `data-waveform` slider in `root` to a `LockedPlayers`. `data-peaks` are the lowest and highest sample
- * (-1..1) of equal stretches, in turn, together `data-seconds` long.
+ * (-1..1) of equal stretches, in turn, together `data-seconds` long. Returns `hover(time, text)` and `leave()` for its
+ * bubble, and `onSelect(call)`: from then on dragging with Shift calls `call(from, to)`, in seconds, instead of seeking.
  */
 export function connectWaveform(root, player) {
   const slider = root.querySelector("[data-waveform]");
@@ -49,18 +50,30 @@ export function connectWaveform(root, player) {
     bubble.style.setProperty("--shift", `${-100 * share}%`); // stays inside: left-aligned at the start, right at the end
   }
 
+  let select = null;
+  let selectingFrom = null;
+
   slider.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     slider.setPointerCapture(event.pointerId);
+    if (select && event.shiftKey) {
+      selectingFrom = timeUnder(event);
+      return;
+    }
     player.startScrubbing();
     player.seek(timeUnder(event));
   });
   slider.addEventListener("pointermove", (event) => {
     const time = timeUnder(event);
     hover(time, clock(time));
-    if (slider.hasPointerCapture(event.pointerId)) player.seek(time);
+    if (!slider.hasPointerCapture(event.pointerId)) return;
+    if (selectingFrom === null) player.seek(time);
+    else select(Math.min(selectingFrom, time), Math.max(selectingFrom, time));
   });
-  slider.addEventListener("lostpointercapture", () => player.stopScrubbing());
+  slider.addEventListener("lostpointercapture", () => {
+    if (selectingFrom === null) player.stopScrubbing();
+    selectingFrom = null;
+  });
   slider.addEventListener("pointerleave", () => (bubble.hidden = true));
   slider.addEventListener("keydown", (event) => {
     const goal = { Home: 0, End: duration(), PageUp: player.currentTime + 5, PageDown: player.currentTime - 5 }[event.key];
@@ -79,7 +92,7 @@ export function connectWaveform(root, player) {
   });
   new ResizeObserver(draw).observe(slider);
   show();
-  return { hover, leave: () => (bubble.hidden = true) };
+  return { hover, leave: () => (bubble.hidden = true), onSelect: (call) => (select = call) };
 }
 
 /** Bars from the lowest to the highest sample, over `width` x `height` pixels, as the `d` of an SVG path. */

@@ -146,6 +146,7 @@ PAGES: dict[str, tuple[str | None, str, Callable[[Page], None] | None]] = {
     "library, as a list": ("alice", "/library/?view=list&q=o&status=succeeded", None),
     "library, clips": ("victor", "/library/?kind=clips", None),
     "library, nothing found": ("alice", "/library/?q=xyzzy&since=never", None),
+    "notifications, none": ("nora", "/notifications/", None),
     "projects": ("alice", "/projects/", None),
     "project": ("alice", "/projects/", open_a_project),
     "trash": ("alice", "/trash/", None),

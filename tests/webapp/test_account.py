@@ -55,12 +55,14 @@ def link_in(mail: Any) -> str:
 
 
 def test_a_name_is_what_the_team_sees(signed_in: Client, victor: Client) -> None:
-    page = signed_in.post("/account/", {"name": " Alice \u202e<i>Liddell</i> "}, follow=True).content.decode()
+    page = signed_in.post(
+        "/account/", {"name": " Alice \u202e<i>Liddell</i> ", "comment_mail": "daily"}, follow=True
+    ).content.decode()
     assert "Your teams see Alice &lt;i&gt;Liddell&lt;/i&gt; now." in page
     shown = victor.get("/team/").content.decode()
     assert "<bdi>Alice &lt;i&gt;Liddell&lt;/i&gt;</bdi>" in shown
     assert EMAIL in shown
-    signed_in.post("/account/", {"name": ""})
+    signed_in.post("/account/", {"name": "", "comment_mail": "never"})
     assert User.objects.get(email=EMAIL).shown_name == EMAIL
     assert signed_in.post("/account/", {"name": "x" * 101}).status_code == 422
 

@@ -23,6 +23,7 @@ from tests.webapp.conftest import PASSWORD, member
 from webapp.accounts import invitations
 from webapp.accounts.models import Membership, Role, Team, User
 from webapp.accounts.teams import add_team
+from webapp.comments import writing
 from webapp.sharing import links
 from webapp.sharing.models import ShareLink
 
@@ -49,6 +50,13 @@ POST  generation-take               yes      yes      yes      403      404     
 POST  generation-cancel             yes      yes      yes      403      404      sign-in
 GET   generation-file               yes      yes      yes      yes      404      sign-in
 GET   generation-file+audio         yes      yes      yes      yes      404      sign-in
+GET   comments                      yes      yes      yes      yes      404      sign-in
+POST  comments                      yes      yes      yes      yes      404      sign-in
+POST  comment-edit                  403      403      403      403      404      sign-in
+POST  comment-delete                yes      yes      403      403      404      sign-in
+POST  comment-resolve               yes      yes      yes      yes      404      sign-in
+GET   notifications                 yes      yes      yes      yes      yes      sign-in
+POST  notifications-read            yes      yes      yes      yes      yes      sign-in
 GET   history?                      yes      yes      yes      yes      404      sign-in
 GET   history-live?                 yes      yes      yes      yes      404      sign-in
 
@@ -113,6 +121,12 @@ POST  share                         yes      yes      yes      yes      yes     
 GET   share-file+poster             yes      yes      yes      yes      yes      yes
 GET   share-file+playable           yes      yes      yes      yes      yes      yes
 GET   share-file+video              404      404      404      404      404      404
+GET   share-comments                yes      yes      yes      yes      yes      yes
+POST  share-comments                yes      yes      yes      yes      yes      yes
+GET   share-comments+silent         404      404      404      404      404      404
+POST  share-comments+silent         404      404      404      404      404      404
+GET   share-comments+expired        404      404      404      404      404      404
+POST  share-comments+expired        404      404      404      404      404      404
 GET   share+expired                 404      404      404      404      404      404
 POST  share+expired                 404      404      404      404      404      404
 GET   share-file+expired            404      404      404      404      404      404
@@ -222,14 +236,18 @@ def world(team: Team, settings: Any) -> World:
     other = Membership.objects.create(team=team, user=User.objects.create_user("other@example.org", PASSWORD))
     project = Project.objects.create(team=team, name="A film")
     # Another member's, without downloads; its holder needs no account, and one makes no difference.
-    link = links.share(team, other.user, [generation], days=30, password="", downloads=False)
-    expired = links.share(team, other.user, [generation], days=1, password="", downloads=False)
+    terms: dict[str, Any] = {"days": 30, "password": "", "downloads": False}
+    link = links.share(team, other.user, [generation], **terms, takes_comments=True)
+    silent = links.share(team, other.user, [generation], **terms, takes_comments=False)
+    expired = links.share(team, other.user, [generation], **terms, takes_comments=True)
     ShareLink.objects.filter(pk=expired.pk).update(expires_at=timezone.now())
+    comment = writing.write(generation, "Too loud", writing.Place(1.0), author=other.user)
     invitation, token = invitations.invite(team, Role.MEMBER, other.user)
     places = {
         "clip_id": clip.public_id, "generation_id": generation.public_id, "kind": "original", "backend": "fal",
         "team_id": team.public_id, "project_id": project.public_id, "membership_id": other.pk,
         "link_id": link.pk, "share_token": link.token, "expired_token": expired.token,
+        "silent_token": silent.token, "comment_id": comment.pk,
         "invitation_id": invitation.pk, "token": token, "session_id": 10**9, "provider_id": "sso", "uidb36": "1",
         "key": "x", "fingerprint": fingerprint, "bulk_id": bulk.public_id,
     }  # fmt: skip
@@ -260,8 +278,11 @@ class Row:
     def address(self, world: World) -> str:
         needed = places_of(self.name)
         places = world.places
-        if self.variant == "expired":  # a guest who has a link to the same, which has ended
-            places = places | {"share_token": places["expired_token"], "kind": "playable"}
+        if self.variant in (
+            "expired",
+            "silent",
+        ):  # a guest who has a link to the same, which has ended, or takes no comments
+            places = places | {"share_token": places[f"{self.variant}_token"], "kind": "playable"}
         elif "kind" in needed:
             places = places | {"kind": self.variant or ("original" if "clip_id" in needed else "video")}
         address = reverse(self.name, kwargs={place: places[place] for place in needed})
@@ -372,9 +393,11 @@ def test_things_of_another_team_and_things_that_never_were_answer_the_same(world
     never: dict[str, object] = {
         "clip_id": "asset_never", "generation_id": "gen_never", "team_id": "team_never", "membership_id": 10**9,
         "invitation_id": 10**9, "project_id": "project_never", "link_id": 10**9,
+        "comment_id": 10**9,
     }  # fmt: skip
     for row in ROWS:
-        if row.variant or not never.keys() & set(places_of(row.name)):
+        places = set(places_of(row.name))
+        if row.variant or "share_token" in places or not never.keys() & places:
             continue
         assert row.outcomes[WHO.index("stranger")] == "404", row.text
         there = row.address(world)

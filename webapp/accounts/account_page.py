@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from webapp.accounts.access import TeamRequest
+from webapp.accounts.models import CommentMail
 from webapp.fields import NameField
 
 
@@ -20,17 +21,25 @@ class PersonForm(forms.Form):
     name = NameField(
         "Your name", missing="", required=False, help_text="What your teams see. Without one it is your email address."
     )
+    comment_mail = forms.ChoiceField(
+        label="Mail about comments",
+        choices=CommentMail,
+        widget=forms.Select({"class": "box"}),
+        help_text="When somebody mentions or answers you, or comments on a sound you made, unless you have read it.",
+        error_messages={"invalid_choice": "Choose one of these.", "required": "Choose one of these."},
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: TeamRequest) -> HttpResponse:
-    """`GET /account/`; `POST` with `name` changes what one is called."""
+    """`GET /account/`; `POST` with `name` and `comment_mail` changes what one is called, and when one gets mail."""
     user = request.user
-    form = PersonForm(request.POST or None, initial={"name": user.get_full_name()})
+    form = PersonForm(request.POST or None, initial={"name": user.get_full_name(), "comment_mail": user.comment_mail})
     if request.method == "POST" and form.is_valid():
         user.first_name, user.last_name = form.cleaned_data["name"], ""
-        user.save(update_fields=["first_name", "last_name"])
-        messages.success(request, f"Your teams see {user.shown_name} now.")
+        user.comment_mail = form.cleaned_data["comment_mail"]
+        user.save(update_fields=["first_name", "last_name", "comment_mail"])
+        messages.success(request, f"Saved. Your teams see {user.shown_name} now.")
         return redirect("account")
     UserSession.objects.create_from_request(request)  # where it has not been listed since it was signed in
     context = {

@@ -19,7 +19,7 @@ from webapp.accounts.permissions import Action
 
 LINES_PER_PAGE = 50
 
-# {by} did something to {subject}; {before}, {role} and {what} come from the line's data.
+# {by} did something to {subject}; the other words come from the line's data.
 SENTENCES = {
     Verb.JOINED: "{by} joined as {role}",
     Verb.LEFT: "{by} left",
@@ -34,6 +34,9 @@ SENTENCES = {
     Verb.MOVED: "{by} moved {what} to {subject}",
     Verb.SHARED: "{by} shared {subject}",
     Verb.LINK_REVOKED: "{by} revoked a link to {subject}",
+    Verb.COMMENTED: "{by} commented on {subject}",
+    Verb.GUEST_COMMENTED: "The guest {guest} commented on {subject}",
+    Verb.COMMENT_DELETED: "{by} deleted a comment of {whose} on {subject}",
     Verb.PROJECT_MADE: "{by} made the project {subject}",
     Verb.PROJECT_RENAMED: "{by} renamed the project {before} to {subject}",
     Verb.PROJECT_ARCHIVED: "{by} archived the project {subject}",
@@ -80,6 +83,8 @@ def sentence(row: Activity) -> SafeString:
         by=format_html("<strong><bdi>{}</bdi></strong>", row.by.shown_name if row.by else "Somebody"),
         subject=subject,
         before=format_html("<bdi>{}</bdi>", row.data.get("before", "")),
+        guest=format_html("<bdi>{}</bdi>", row.data.get("guest", "")),
+        whose=format_html("<bdi>{}</bdi>", row.data.get("whose", "")),
         role=Role(role).described if role in Role.values else role,
         what=_what(row),
     )

@@ -15,6 +15,8 @@ class Action(StrEnum):
     """What can be done in a team."""
 
     LOOK = "look"  # see and hear what the team has, and who is in it
+    COMMENT = "comment"  # write comments, answer and resolve them; edit and delete one's own
+    MANAGE_COMMENTS = "manage_comments"  # delete other people's comments
     CREATE = "create"  # upload clips, ask for sound, cancel it
     ORGANISE = "organise"  # projects; move, delete and restore
     SHARE = "share"  # make share links, see the team's, revoke one's own
@@ -44,6 +46,10 @@ MANAGERS_DECIDE = "An owner or admin of your team decides this; ask one of them.
 
 RULES: dict[Action, Rule] = {
     Action.LOOK: Rule(EVERYBODY, ""),
+    Action.COMMENT: Rule(EVERYBODY, ""),
+    Action.MANAGE_COMMENTS: Rule(
+        MANAGERS, "Only whoever wrote a comment, or an owner or admin, deletes it; ask one of them."
+    ),
     Action.CREATE: Rule(CREATORS, "You can look and listen in this team; ask an admin to let you create."),
     Action.ORGANISE: Rule(CREATORS, "You can look and listen in this team; ask an admin to let you change things."),
     Action.SHARE: Rule(CREATORS, "You can look and listen in this team; ask an admin to let you share."),

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 from allauth.decorators import rate_limit
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.hashers import check_password
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from jobs.models import Generation
 from webapp import media
+from webapp.comments import panel
+from webapp.refusals import wants_json
 from webapp.sharing import links
 from webapp.sharing.models import ShareLink
 from webapp.studio.results import Page
@@ -25,8 +27,12 @@ from webapp.studio.results import Page
 LIMIT = {"share_password": "10/m/ip"}
 # Where the session keeps the links whose password was given, and those whose visit is counted.
 OPENED, COUNTED = "share_opened", "share_counted"
+# And what a guest who writes comments is called.
+GUEST_NAME = "guest_name"
 # A presigned address of the file store works without us; this is for how long.
 STORE_SECONDS = 60
+
+CLOSED = "This link does not work any more. What you wrote is still here: copy it, and ask whoever sent you the link."
 
 P = ParamSpec("P")
 
@@ -42,9 +48,12 @@ def unlisted(
     @wraps(view)
     def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
-            response = view(request, *args, **kwargs)
+            response: HttpResponseBase = view(request, *args, **kwargs)
         except Http404:
-            response = render(request, "sharing/closed.html", status=404)
+            if wants_json(request):
+                response = JsonResponse({"error": CLOSED}, status=404)
+            else:
+                response = render(request, "sharing/closed.html", status=404)
         response.headers["Cache-Control"] = "private, no-store"
         response.headers["X-Robots-Tag"] = "noindex, nofollow"
         # Not `no-referrer`, with which browsers send no origin either and the password's form would be refused.
@@ -70,7 +79,7 @@ def page(request: HttpRequest, share_token: str) -> HttpResponse:
             return render(request, "sharing/locked.html", {"wrong": True}, status=422)
         _remember(request, OPENED, link)
         return redirect("share", share_token)
-    if not _opened(request, link):
+    if not is_opened(request, link):
         return render(request, "sharing/locked.html")
     wanted = request.GET.get("g", generations[0].public_id)
     generation = next((one for one in generations if one.public_id == wanted), None)
@@ -78,7 +87,7 @@ def page(request: HttpRequest, share_token: str) -> HttpResponse:
         raise Http404("The link does not show this.")
     if request.method == "GET" and _remember(request, COUNTED, link):
         links.count_view(link)
-    context = {
+    context: dict[str, Any] = {
         "link": link,
         "generations": generations,
         "generation": generation,
@@ -86,6 +95,8 @@ def page(request: HttpRequest, share_token: str) -> HttpResponse:
         "page": _page(link, generation),
         "address": request.build_absolute_uri(reverse("share", args=[link.token])),
     }
+    if link.takes_comments:
+        context["panel"] = panel.of_guest(link, generation, request.session.get(GUEST_NAME, ""))
     if generation.clip:
         context["preview"] = request.build_absolute_uri(_file(link, generation, "poster"))
     return render(request, "sharing/page.html", context)
@@ -97,7 +108,7 @@ def page(request: HttpRequest, share_token: str) -> HttpResponse:
 def file(request: HttpRequest, share_token: str, generation_id: str, kind: str) -> HttpResponseBase:
     """`poster`, `original` and `playable` of a generation; `video` and `audio` where downloads are on."""
     link = links.find(share_token)
-    if not _opened(request, link) or ("download" in request.GET and not link.downloads):
+    if not is_opened(request, link) or ("download" in request.GET and not link.downloads):
         raise Http404("The link does not give this.")
     generation = get_object_or_404(links.shown(link), public_id=generation_id)
     clip = generation.clip
@@ -125,7 +136,8 @@ def _file(link: ShareLink, generation: Generation, kind: str) -> str:
     return reverse("share-file", args=[link.token, generation.public_id, kind])
 
 
-def _opened(request: HttpRequest, link: ShareLink) -> bool:
+def is_opened(request: HttpRequest, link: ShareLink) -> bool:
+    """Whether this session gave the link's password, if it has one."""
     return not link.password or link.pk in request.session.get(OPENED, [])
 
 

@@ -18,7 +18,14 @@ from webapp.sharing.models import ShareLink
 
 
 def share(
-    team: Team, by: User, generations: Sequence[Generation], *, days: int | None, password: str, downloads: bool
+    team: Team,
+    by: User,
+    generations: Sequence[Generation],
+    *,
+    days: int | None,
+    password: str,
+    downloads: bool,
+    takes_comments: bool,
 ) -> ShareLink:
     """A link to these generations of the team, for so many days (None: until it is revoked); "" for no password."""
     with transaction.atomic():
@@ -28,6 +35,7 @@ def share(
             expires_at=timezone.now() + timedelta(days=days) if days else None,
             password=make_password(password) if password else "",
             downloads=downloads,
+            takes_comments=takes_comments,
         )
         link.generations.set(generations)
         _record(link, by, Verb.SHARED)

@@ -34,6 +34,7 @@ class ShareLink(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     password = models.CharField(max_length=128, blank=True, help_text="As Django hashes passwords; empty for none")
     downloads = models.BooleanField(default=False)
+    takes_comments = models.BooleanField(default=False, help_text="Whether its guests may comment")
     views = models.PositiveIntegerField(default=0, help_text="One for each visitor's session")
     viewed_at = models.DateTimeField(null=True, blank=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch
+from django.db.models import Count, Prefetch, Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -48,6 +48,12 @@ class ShareForm(forms.Form):
     downloads = forms.BooleanField(
         label="Downloads", required=False, help_text="What can be played can be recorded, with this off too."
     )
+    takes_comments = forms.BooleanField(
+        label="Comments by guests",
+        required=False,
+        help_text="Whoever has the link writes under a name of their own, and sees what others with it wrote and your "
+        "answers to that. What your team says among itself stays with your team.",
+    )
 
 
 @require_POST
@@ -83,6 +89,7 @@ def index(request: TeamRequest) -> HttpResponse:
     """`GET /team/links/`: all of the team's, the newest first."""
     shown = Prefetch("generations", Generation.objects.only("prompt", "public_id").order_by("created_at", "id"))
     found = ShareLink.objects.filter(team=request.team).select_related("created_by").prefetch_related(shown)
+    found = found.annotate(said=Count("comments", filter=Q(comments__author=None), distinct=True))
     rows = [
         {
             "link": link,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -25,6 +25,7 @@ from jobs.trash import expires_at
 from webapp import backends
 from webapp.accounts.access import TeamRequest, generation_of
 from webapp.accounts.permissions import Action
+from webapp.comments import notifications, panel
 from webapp.studio.projects import open_projects
 from webapp.studio.understanding import Understanding
 
@@ -41,6 +42,7 @@ def generation(request: TeamRequest, generation_id: str) -> HttpResponse:
     if generation.deleted_at:
         context = {"generation": generation, "expires_at": expires_at(generation.deleted_at)}
         return render(request, "trash/in_trash.html", context, status=410)
+    notifications.read(request.user, generation)
     return _render(request, "studio/generation.html", generation, projects=open_projects(request.team))
 
 
@@ -85,8 +87,10 @@ def cancel(request: TeamRequest, generation_id: str) -> HttpResponse:
     return redirect("generation", generation.public_id)
 
 
-def _render(request: HttpRequest, template: str, generation: Generation, **more: Any) -> HttpResponse:
+def _render(request: TeamRequest, template: str, generation: Generation, **more: Any) -> HttpResponse:
     context = {"page": Page.of(generation), "generation": generation, "clip": generation.clip, **more}
+    if generation.status == Status.SUCCEEDED:
+        context["panel"] = panel.of_team(request, generation)
     return render(request, template, context)
 
 
