@@ -10,7 +10,10 @@ import pytest
 from django.core import mail
 from django.core.files.base import ContentFile
 from django.core.mail.backends.locmem import EmailBackend
+from django.db import connection
+from django.db.models import F
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -71,9 +74,7 @@ def unread(client: Client) -> int:
 
 def later(**more: int) -> None:
     """Let this time pass for what waits to be mailed, and the worker's task run, which may be delivered twice."""
-    for told in Notification.objects.exclude(mail_at=None):
-        told.mail_at -= timedelta(**more)
-        told.save()
+    Notification.objects.update(mail_at=F("mail_at") - timedelta(**more))
     send_mail()
     send_mail()
 
@@ -153,13 +154,21 @@ def test_of_two_edits_of_the_same_none_is_lost(alice: Client, mia: Client, sound
     assert "Mine" in page(mia, sound)
 
 
-def test_the_threads_are_sent_again_only_when_they_changed(alice: Client, mia: Client, sound: Generation) -> None:
+def test_the_threads_are_sent_again_only_when_they_changed(
+    alice: Client, mia: Client, sound: Generation, django_assert_num_queries: Any
+) -> None:
     address = reverse("comments", args=[sound.public_id])
-    first = say(mia, sound, "One")
-    stamp = alice.get(address).headers["ETag"]
+    first = say(mia, sound, "One @alice@example.org")
+    with CaptureQueriesContext(connection) as asked:
+        stamp = alice.get(address).headers["ETag"]
+    queries = len(asked)
     assert alice.get(address, headers={"If-None-Match": stamp}).status_code == 304
     do(mia, "resolve", first, resolved="yes")
     assert alice.get(address, headers={"If-None-Match": stamp}).status_code == 200
+    for text in ("Two @Mia Chen", "Three @alice@example.org"):
+        say(alice, sound, "An answer", thread=say(mia, sound, text).pk)
+    with django_assert_num_queries(queries):
+        alice.get(address)
 
 
 def test_managers_delete_what_others_wrote_and_that_is_told(alice: Client, team: Team, sound: Generation) -> None:

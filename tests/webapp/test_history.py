@@ -137,11 +137,11 @@ def test_the_number_of_queries_does_not_grow_with_the_history(
 ) -> None:
     ask(stored)
     alice.get(URL)
-    with django_assert_num_queries(5):  # session, person, team, how many, which
+    with django_assert_num_queries(6):  # session, person, team, how many, which, the bell
         alice.get(URL)
     for _ in range(GENERATIONS_PER_PAGE):
         ask(stored)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         alice.get(URL)
 
 
