@@ -9,10 +9,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 run: $(VENV)/run.stamp
 	@exec $(BIN)/python manage.py up
 
-# As many files of tests at once as there are processors; then, one after the other, what measures playing in real time.
+# Several files of tests at once (tests/conftest.py says how many); then, one after the other, what plays in real time.
 # Where ARGS choose none of a part's tests, pytest ends with 5.
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder -m "not alone" $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not alone" $(ARGS) || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest -m alone $(ARGS) || [ $$? -eq 5 ]
 
 lint: $(VENV)/dev.stamp

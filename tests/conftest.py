@@ -9,10 +9,29 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
+TESTS = Path(__file__).parent
+
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+
+
+FIRST = ("services", "engine", "browser")
+"""The folders whose files take longest: begun last, one of them would be waited for while all else is done."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are processors: whole installations are waited for most of their tests' time."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(TESTS).parts[0]
+        return FIRST.index(folder) if folder in FIRST else len(FIRST)
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(wrapper=True)

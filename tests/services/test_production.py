@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -14,7 +11,7 @@ import boto3
 import httpx
 import pytest
 
-from tests.programs import ROOT, Soundstage, free_port, postgres_server, redis_server, s3_store, soundstage
+from tests.programs import Soundstage, free_port, postgres_server, redis_server, s3_store, soundstage
 from tests.services.person import ACCOUNT, Person, signed_in
 from tests.services.test_jobs import picture, row, seconds_of_sound
 
@@ -125,20 +122,3 @@ def names_in(store: dict[str, str]) -> list[str]:
     )  # fmt: skip
     with closing(client):
         return [entry["Key"] for entry in client.list_objects_v2(Bucket=store["S3_BUCKET"])["Contents"]]
-
-
-@pytest.mark.postgres
-@pytest.mark.timeout(600)
-def test_what_holds_on_sqlite_holds_on_postgres(postgres: str) -> None:
-    """The tests that touch the database, once more on PostgreSQL.
-
-    Of media and protocols nothing would be learnt, and the command's tests have a fresh SQLite each, wherever they run.
-    """
-    suite = ["tests/jobs", "tests/webapp", "-q", "-p", "no:cacheprovider"]
-    for other in ("media", "backends", "test_generate_command.py"):
-        suite += ["--ignore", f"tests/jobs/{other}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *suite], cwd=ROOT, env=os.environ | {"DATABASE_URL": postgres}, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout

@@ -88,7 +88,7 @@ def test_more_quality_steps_are_more_computation() -> None:
         return time.process_time() - started
 
     generate("babbling brook", duration=6.0)
-    few, many = (min(costs) for costs in zip(*((cost(4), cost(50)) for _ in range(3)), strict=True))
+    few, many = (min(costs) for costs in zip(*((cost(4), cost(50)) for _ in range(8)), strict=True))
     assert many > 1.3 * few
 
 

@@ -10,4 +10,9 @@ if importlib.util.find_spec("torch") is None:
         raise RuntimeError("PyTorch is not installed, but required: make mmaudio")
     collect_ignore_glob = ["test_*.py"]
 else:
+    import torch
+
     from tests.engine.mmaudio.small import model, networks  # noqa: F401  # fixtures
+
+    # Other files of tests run at the same time: threads that wait for one another would wait for those too.
+    torch.set_num_threads(1)
