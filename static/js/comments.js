@@ -108,7 +108,16 @@ export function connectComments(root, { say, trouble }) {
     field?.focus();
   }
 
-  const look = watch(threads, { changed: drawMarks, trouble });
+  let count = threads.querySelectorAll(".comment").length;
+  const look = watch(threads, {
+    changed: () => {
+      drawMarks();
+      const before = count;
+      count = threads.querySelectorAll(".comment").length;
+      if (count > before) say(count - before === 1 ? "A new comment." : `${count - before} new comments.`);
+    },
+    trouble,
+  });
 
   root.addEventListener("submit", async (event) => {
     const sent = event.target.closest("[data-comment-form]");

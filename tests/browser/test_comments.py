@@ -123,4 +123,6 @@ def test_a_sound_is_talked_over(visit: Visit, site: Site) -> None:
     expect(guest.locator(".thread")).to_contain_text("Clara Guest")
     look(guest)
     open_sound(alice, address)
-    expect(alice.locator(".thread", has_text="I like the end")).to_contain_text("Guests of a link")
+    expect(alice.locator(".thread", has_text="I like the end")).to_contain_text(
+        "Came by a link of alice@example.org; its guests see the answers"
+    )

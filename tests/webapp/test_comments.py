@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs import trash
+from jobs.celery import app
 from jobs.models import Generation, Status
 from tests.webapp.conftest import Elements, member
 from webapp.accounts.models import CommentMail, Membership, Role, Team, User
@@ -318,6 +319,11 @@ def test_a_mail_server_that_is_down_delays_the_mail(
     assert len(mail.outbox) == 1
 
 
+def test_the_worker_knows_what_is_scheduled(settings: Any) -> None:
+    app.loader.import_default_modules()
+    assert {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} <= set(app.tasks)
+
+
 # Guests
 
 
@@ -403,6 +409,12 @@ def test_no_guest_writes_where_the_link_does_not_let_them(alice: Client, sound: 
     assert not Comment.objects.exists()
     if how == "off":
         assert "data-comments" not in guest.get(reverse("share", args=[link.token])).content.decode()
+        alice.post(reverse("link-comments", args=[link.pk]), {"takes_comments": "on"})
+        assert guest_says(guest, link, sound, "Hello").status_code == 200
+        assert "its guests see the answers" in page(alice, sound)
+        alice.post(reverse("link-comments", args=[link.pk]))
+        assert guest_says(guest, link, sound, "Hello").status_code == 404
+        assert "that shows no comments any more" in page(alice, sound)
 
 
 def test_there_is_a_bound_to_what_is_said_of_one_sound(

@@ -100,6 +100,7 @@ POST  team-link-new?                yes      yes      yes      403      404     
 POST  team-link-new?+confirmed      yes      yes      yes      403      404      sign-in
 GET   link-revoke                   yes      yes      403      403      404      sign-in
 POST  link-revoke                   yes      yes      403      403      404      sign-in
+POST  link-comments                 yes      yes      403      403      404      sign-in
 
 GET   team-jobs-failures?           yes      yes      403      403      404      sign-in
 POST  team-failures-resolve?        yes      yes      403      403      404      sign-in

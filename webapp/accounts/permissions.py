@@ -20,7 +20,7 @@ class Action(StrEnum):
     CREATE = "create"  # upload clips, ask for sound, cancel it
     ORGANISE = "organise"  # projects; move, delete and restore
     SHARE = "share"  # make share links, see the team's, revoke one's own
-    MANAGE_LINKS = "manage_links"  # revoke other people's share links
+    MANAGE_LINKS = "manage_links"  # revoke and change other people's share links
     MANAGE_BACKENDS = "manage_backends"  # the team's default backend and its keys
     REVIEW_JOBS = "review_jobs"  # the jobs of everybody in the team, with what went wrong; cancel and retry them
     RENAME_TEAM = "rename_team"
@@ -53,7 +53,7 @@ RULES: dict[Action, Rule] = {
     Action.CREATE: Rule(CREATORS, "You can look and listen in this team; ask an admin to let you create."),
     Action.ORGANISE: Rule(CREATORS, "You can look and listen in this team; ask an admin to let you change things."),
     Action.SHARE: Rule(CREATORS, "You can look and listen in this team; ask an admin to let you share."),
-    Action.MANAGE_LINKS: Rule(MANAGERS, "Only whoever made a link, or an owner or admin, revokes it; ask one of them."),
+    Action.MANAGE_LINKS: Rule(MANAGERS, "Only whoever made a link, or an owner or admin, changes it; ask one of them."),
     Action.MANAGE_BACKENDS: Rule(MANAGERS, MANAGERS_DECIDE),
     Action.REVIEW_JOBS: Rule(MANAGERS, "Owners and admins of your team review its jobs; ask one of them."),
     Action.RENAME_TEAM: Rule(MANAGERS, MANAGERS_DECIDE),

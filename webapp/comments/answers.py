@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -40,10 +41,10 @@ def invalid(request: HttpRequest, page: str, form: forms.Form) -> HttpResponse:
     return refused(request, page, field, " ".join(str(error) for error in errors))
 
 
-def threads(request: HttpRequest, panel: Panel, context: dict[str, Any]) -> HttpResponse:
+def threads(request: HttpRequest, version: str, panel: Callable[[], Panel], context: dict[str, Any]) -> HttpResponse:
     """The threads as they are now; 304 while they are as the one who asks has them (RFC 9110, 13.1.2)."""
-    unchanged = get_conditional_response(request, etag=panel.version)
-    response = unchanged or render(request, "comments/_threads.html", {"panel": panel, **context})
-    response.headers["ETag"] = panel.version
+    unchanged = get_conditional_response(request, etag=version)
+    response = unchanged or render(request, "comments/_threads.html", {"panel": panel(), **context})
+    response.headers["ETag"] = version
     patch_cache_control(response, private=True, no_cache=True)
     return response

@@ -27,8 +27,10 @@ def comments(request: HttpRequest, share_token: str, generation_id: str) -> Http
         raise Http404("The link takes no comments.")
     generation = get_object_or_404(links.shown(link), public_id=generation_id)
     if request.method != "POST":
-        found = panel.of_guest(link, generation, request.session.get(GUEST_NAME, ""))
-        return answers.threads(request, found, {"generation": generation, "link": link})
+        name = request.session.get(GUEST_NAME, "")
+        version = panel.version(panel.rows_of_guest(link, generation), name)
+        context = {"generation": generation, "link": link}
+        return answers.threads(request, version, lambda: panel.of_guest(link, generation, name), context)
     page = f"{reverse('share', args=[link.token])}?g={generation.public_id}"
     form = GuestForm(request.POST, seconds=panel.seconds(generation))
     if not form.is_valid():

@@ -63,7 +63,7 @@ class Panel:
 
 def of_team(request: TeamRequest, generation: Generation) -> Panel:
     """All comments, for a member."""
-    rows = Comment.objects.filter(generation=generation)
+    rows = rows_of_team(generation)
     people = writing.members(generation.team)
     known = text.handles(people)
     membership = request.membership
@@ -71,7 +71,11 @@ def of_team(request: TeamRequest, generation: Generation) -> Panel:
         url=reverse("comments", args=[generation.public_id]),
         version=version(rows, membership),
         seconds=seconds(generation),
-        members=[{"name": one.shown_name, "handle": text.handle(one, known), "email": one.email} for one in people],
+        members=[
+            {"name": one.shown_name, "handle": text.handle(one, known), "email": one.email}
+            for one in people
+            if one != request.user
+        ],
         may_comment=may(membership, Action.COMMENT),
     )
     may_delete_all = may(membership, Action.MANAGE_COMMENTS)
@@ -94,7 +98,7 @@ def of_team(request: TeamRequest, generation: Generation) -> Panel:
 
 def of_guest(link: ShareLink, generation: Generation, guest_name: str) -> Panel:
     """The threads that the link's guests began: nothing that the team says among itself, and nobody's address."""
-    rows = Comment.objects.filter(generation=generation, link=link)
+    rows = rows_of_guest(link, generation)
     panel = Panel(
         url=reverse("share-comments", args=[link.token, generation.public_id]),
         version=version(rows, guest_name),
@@ -116,6 +120,14 @@ def of_guest(link: ShareLink, generation: Generation, guest_name: str) -> Panel:
         )
 
     return _filled(panel, rows, show)
+
+
+def rows_of_team(generation: Generation) -> QuerySet[Comment]:
+    return Comment.objects.filter(generation=generation)
+
+
+def rows_of_guest(link: ShareLink, generation: Generation) -> QuerySet[Comment]:
+    return Comment.objects.filter(generation=generation, link=link)
 
 
 def team_name(person: User) -> str:

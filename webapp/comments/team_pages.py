@@ -25,9 +25,13 @@ def comments(request: TeamRequest, generation_id: str) -> HttpResponse:
     if request.method == "POST":
         return _write(request, generation_id)
     generation = generation_of(request, generation_id)
-    found = panel.of_team(request, generation)
-    notifications.read(request.user, generation)
-    return answers.threads(request, found, {"generation": generation})
+
+    def changed() -> panel.Panel:
+        notifications.read(request.user, generation)
+        return panel.of_team(request, generation)
+
+    version = panel.version(panel.rows_of_team(generation), request.membership)
+    return answers.threads(request, version, changed, {"generation": generation})
 
 
 def _write(request: TeamRequest, generation_id: str) -> HttpResponse:

@@ -43,3 +43,12 @@ class ShareLink(models.Model):
 
     def __str__(self) -> str:
         return f"share link {self.pk}"
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    @property
+    def works(self) -> bool:
+        """Whether it still shows anything; `webapp.sharing.links.working` asks the same of many."""
+        return self.revoked_at is None and not self.has_expired

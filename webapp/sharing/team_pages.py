@@ -9,7 +9,6 @@ from django.db.models import Count, Prefetch, Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -94,8 +93,7 @@ def index(request: TeamRequest) -> HttpResponse:
         {
             "link": link,
             "address": request.build_absolute_uri(reverse("share", args=[link.token])),
-            "expired": link.expires_at is not None and link.expires_at <= timezone.now(),
-            "may_revoke": _may_revoke(request, link),
+            "may_change": _may_change(request, link),
         }
         for link in found.order_by("-created_at", "-id")[:SHOWN]
     ]
@@ -105,9 +103,7 @@ def index(request: TeamRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def revoke(request: TeamRequest, link_id: int) -> HttpResponse:
     """`/team/links/<id>/revoke/`: asks first. One's own, or anybody's for admins."""
-    link = thing_of(request, ShareLink.objects.select_related("team"), Action.SHARE, pk=link_id)
-    if not _may_revoke(request, link):
-        raise PermissionDenied(RULES[Action.MANAGE_LINKS].refusal)
+    link = _link(request, link_id)
     if request.method == "POST":
         if links.revoke(link, request.user):
             messages.success(request, "The link is revoked: it shows nothing any more.")
@@ -117,5 +113,23 @@ def revoke(request: TeamRequest, link_id: int) -> HttpResponse:
     return render(request, "sharing/revoke.html", {"generations": link.generations.filter(deleted_at=None)})
 
 
-def _may_revoke(request: TeamRequest, link: ShareLink) -> bool:
+@require_POST
+def take_comments(request: TeamRequest, link_id: int) -> HttpResponse:
+    """`POST /team/links/<id>/comments/` with `takes_comments`, or without it to have no more of them."""
+    link = _link(request, link_id)
+    link.takes_comments = "takes_comments" in request.POST
+    link.save(update_fields=["takes_comments"])
+    messages.success(request, f"Guests of the link {'may comment now' if link.takes_comments else 'comment no more'}.")
+    return redirect(f"{reverse('team-links')}?team={request.team.public_id}#link-{link.pk}")
+
+
+def _link(request: TeamRequest, link_id: int) -> ShareLink:
+    """A link of one of the person's teams that is theirs to change."""
+    link = thing_of(request, ShareLink.objects.select_related("team"), Action.SHARE, pk=link_id)
+    if not _may_change(request, link):
+        raise PermissionDenied(RULES[Action.MANAGE_LINKS].refusal)
+    return link
+
+
+def _may_change(request: TeamRequest, link: ShareLink) -> bool:
     return link.created_by_id == request.user.pk or may(request.membership, Action.MANAGE_LINKS)
