@@ -51,7 +51,8 @@ def taken(primary_key: int) -> Iterator[Generation | None]:
     """Hold the generation's lease for one piece of work; None where there is nothing to do.
 
     That is: it is finished, not yet due, another worker has it, or it has outlived `MAX_ATTEMPTS` workers (then it
-    fails here). The lease is renewed in the background and given back at the end, whatever happens.
+    fails here). The lease is renewed in the background and given back at the end, whatever happens; but for a worker
+    that is told to exit at once, as one that hangs is (`WORK_TIMEOUT_SECONDS`): then it runs out, and that is counted.
     """
     generation = _take(primary_key)
     if generation is None:
@@ -60,14 +61,19 @@ def taken(primary_key: int) -> Iterator[Generation | None]:
     stop = threading.Event()
     renewer = threading.Thread(target=_renew, args=(generation, stop), daemon=True)
     renewer.start()
+    died = False
     try:
         yield generation
+    except (SystemExit, KeyboardInterrupt):
+        died = True
+        raise
     finally:
         stop.set()
         renewer.join()
-        Generation.everything.filter(pk=generation.pk, leased_by=generation.leased_by).update(
-            leased_by="", leased_until=None
-        )
+        if not died:
+            Generation.everything.filter(pk=generation.pk, leased_by=generation.leased_by).update(
+                leased_by="", leased_until=None
+            )
 
 
 def _take(primary_key: int) -> Generation | None:

@@ -8,15 +8,19 @@ import os
 import signal
 import sqlite3
 import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
+from playwright.sync_api import Page, expect, sync_playwright
 
 from jobs.models import Stage
+from tests.browser.conftest import FLAGS
 from tests.clips import bouncing_ball, still
-from tests.programs import Soundstage, wait_until
+from tests.programs import Soundstage, needed, wait_until
 from tests.services.person import Person
 
 SLOW = {"duration": "30", "quality_steps": "50"}
@@ -115,7 +119,10 @@ def test_what_a_dead_program_was_at_is_finished(stage: Soundstage, person: Perso
     wait_until(stage.healthy, "health")
 
 
-def test_a_job_that_stops_every_worker_is_taken_back_until_enough_is_enough(stage: Soundstage, person: Person) -> None:
+@pytest.mark.browser
+def test_a_job_that_stops_every_worker_ends_and_succeeds_when_an_admin_tries_it_again(
+    stage: Soundstage, person: Person
+) -> None:
     """An engine that does not answer keeps the workers at it, so that each can be stopped with the job in its hands."""
     with stage.frozen("-m engine"):
         page = person.ask(prompt="rain", duration="1")
@@ -128,6 +135,28 @@ def test_a_job_that_stops_every_worker_is_taken_back_until_enough_is_enough(stag
     stored = row(stage, page)
     assert stored["error"] == "This job stopped 3 workers in a row. Try another clip or format."
     assert [stored["happened"][kind] for kind in ("started", "taken_back", "failed")] == [1, 3, 1]
+    with browser(stage, person) as tab:
+        tab.goto("/team/jobs/failures/")
+        failure = tab.get_by_role("listitem").filter(has_text="stopped <n> workers in a row")
+        failure.get_by_role("button", name="Retry it…").click()
+        tab.get_by_role("button", name="Retry the job").click()
+        expect(tab.get_by_text("The job is back in the queue.")).to_be_visible()
+        tab.goto(page)
+        expect(tab.get_by_role("link", name="Download")).to_be_visible()
+    assert person.outcome(page) == "succeeded"
+
+
+@contextmanager
+def browser(stage: Soundstage, person: Person) -> Iterator[Page]:
+    """A tab in which `person` is signed in."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=needed("chromium"), args=FLAGS)
+        context = chromium.new_context(base_url=stage.url)
+        context.add_cookies(
+            [{"name": name, "value": value, "url": stage.url} for name, value in person.client.cookies.items()]
+        )
+        yield context.new_page()
+        chromium.close()
 
 
 def holder(stage: Soundstage, page: str, attempt: int) -> int:
