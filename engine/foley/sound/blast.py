@@ -14,7 +14,7 @@ from numpy.random import Generator
 from scipy import signal as dsp
 
 from engine.foley.sound.brief import RATE, Hit, Signal
-from engine.foley.sound.filters import add, bandpass, decay, fade, highpass, lowpass, samples, seconds, tilt
+from engine.foley.sound.filters import add, bandpass, decay, fade, highpass, lowpass, samples, saturate, seconds, tilt
 from engine.foley.sound.grains import arrivals, heavy_tailed, scatter
 from engine.foley.sound.modal import MATERIALS, body, contact, strike
 from engine.foley.sound.noise import paint
@@ -56,7 +56,7 @@ def explosion(hit: Hit) -> Signal:
     roll = _roll(length, taus, levels, random, 1.0)
     crack = bandpass(burst_of(random, length, 0.03), 300.0, 9000.0, order=1) * near
     # Hot gas overdrives the air, as a loud recording overdrives its chain: a soft bend brings the density.
-    out = np.tanh(1.5 * (out + 0.75 * roll + 0.35 * crack))
+    out = saturate(out + 0.75 * roll + 0.35 * crack, 1.5)
     most = int(240 * (0.4 + size))
     rain_down = np.exp(-0.5 * ((seconds(length) - 0.32 * lasting) / (0.16 * lasting)) ** 2)
     at = arrivals(most, rain_down, length, random)
@@ -88,7 +88,7 @@ def gunshot(hit: Hit) -> Signal:
     out += 0.8 * bandpass(snap, 250.0, 11_000.0, order=1)
     body_hz = 125.0 * 1.7 ** (0.5 - big)
     out += 0.3 * np.sin(2 * np.pi * body_hz * seconds(length)) * decay(length, 0.022 + 0.03 * big)
-    out = np.tanh(1.6 * out)
+    out = saturate(out, 1.6)
     taus = np.array([0.20, 0.22, 0.22, 0.18, 0.14, 0.10, 0.06, 0.035])
     levels = 0.16 * np.array([0.4, 0.8, 1.1, 1.2, 1.0, 0.8, 0.5, 0.25])
     tail = _roll(length, taus, levels, random, 0.6) * (1 - decay(length, 0.012))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 
 from engine.foley.sound.brief import RATE, Bed, Hit, Signal
-from engine.foley.sound.filters import add, bandpass, decay, fade, resonate, samples, seconds, stretch, tilt
+from engine.foley.sound.filters import add, bandpass, decay, fade, resonate, samples, saturate, seconds, stretch, tilt
 from engine.foley.sound.grains import arrivals
 from engine.foley.sound.noise import burst
 
@@ -36,7 +36,7 @@ def bark(hit: Hit) -> Signal:
     for number, level in ((1, 1.0), (3, 0.8), (5, 0.4), (7, 0.2)):
         voice += level * resonate(source, min(343.0 * number / (4 * tract) * 1.15, 9000.0), 3.5 + number)
     course = (1 - np.exp(-seconds(length) / 0.004)) * np.cos(0.5 * np.pi * place**2.2)
-    return (0.35 + 0.65 * hit.force) * tilt(fade(np.tanh(2.0 * voice) * course, end=0.02), hit.character.brightness)
+    return (0.35 + 0.65 * hit.force) * tilt(fade(saturate(voice, 2.0) * course, end=0.02), hit.character.brightness)
 
 
 def _calls(bed: Bed, makers: int, gap: float) -> list[tuple[float, int]]:

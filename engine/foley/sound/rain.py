@@ -90,7 +90,7 @@ def _drops(bed: Bed, roof: Roof, bubbling: float, course: Signal) -> Signal:
     amplitude = blow / away * random.choice([-1.0, 1.0], most)
     bubble = random.random(most) < bubbling
     rise = random.uniform(0.0, 0.2, most)
-    kept = bed.detail.of(most, least=8)
+    kept = min(bed.detail.of(most, least=8), at.size)
     dry, wet = np.flatnonzero(~bubble[:kept]), np.flatnonzero(bubble[:kept])
     out = scatter(at[dry], frequency[dry], tau[dry], amplitude[dry], bed.length)
     if wet.size:

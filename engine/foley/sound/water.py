@@ -21,10 +21,11 @@ def bubbles(at: Signal, pitch: Signal, amplitude: Signal, rise: Signal, length: 
     """Bubbles at instants (samples) with a pitch (Hz), an amplitude and a rise of pitch (1/s times the damping).
 
     Damping after van den Doel: d = 0.13 / r + 0.0072 r^-1.5, in 1/s, r in metres. Bubbles alike to 1/48 of an octave
-    and 0.05 of rise are one: it is made once and mixed in wherever it sounds.
+    and 0.05 of rise are one: it is made once and mixed in wherever it sounds. Where there are fewer instants than
+    bubbles (nothing arrives when nothing moves) the others are left out.
     """
     out = np.zeros(length)
-    tone, bend = np.rint(48 * np.log2(pitch)), np.rint(20 * rise)
+    tone, bend = np.rint(48 * np.log2(pitch[: at.size])), np.rint(20 * rise[: at.size])
     order = np.lexsort((bend, tone))
     made, bubble = (np.nan, np.nan), np.zeros(0)
     for index in order:

@@ -10,8 +10,9 @@ import pytest
 from scipy import signal as dsp
 
 from engine.foley.mix import air_absorption
+from engine.foley.render import TEXTURES
 from engine.foley.rooms import ROOMS, impulse_response
-from engine.foley.sound.brief import Detail
+from engine.foley.sound.brief import Bed, Character, Detail
 from engine.foley.sound.filters import saturate
 from engine.model import SAMPLE_RATE
 from tests import clips
@@ -200,6 +201,13 @@ def test_what_is_all_around_is_truly_stereo(prompt: str) -> None:
     assert abs(float(np.corrcoef(left, right)[0, 1])) < 0.8
     assert level(left[:, None]) == pytest.approx(level(right[:, None]), abs=2.0)
     assert level(samples.mean(axis=1)[:, None]) > level(samples) - 4
+
+
+@pytest.mark.parametrize("family", sorted(TEXTURES))
+def test_what_lasts_can_be_still(family: str) -> None:
+    """Where nothing moves nothing arrives; only a running engine idles on."""
+    still = Bed(Character(), 2.0, np.zeros(201), np.random.default_rng(3), Detail(25))
+    assert bool(np.any(TEXTURES[family](still))) == (family == "engine")
 
 
 # --- Aliasing
