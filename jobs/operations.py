@@ -126,6 +126,19 @@ def refusal(wish: Wish, generation: Generation, missing: Missing = keys.missing)
     return ""
 
 
+def offered(generation: Generation) -> dict[Operation, str]:
+    """The operations that are made for the state it is in, each with why it can't be done all the same, or ""."""
+    offers = {}
+    for operation, states in FITS.items():
+        if generation.status not in states:
+            continue
+        elsewhere = operation == Operation.RETRY_ELSEWHERE
+        others = [name for name in registry.NAMES if name != generation.backend] if elsewhere else [""]
+        refusals = [refusal(Wish(operation, name, buy_again=True), generation) for name in others]
+        offers[operation] = "" if "" in refusals else refusals[0]
+    return offers
+
+
 def unclear(generation: Generation) -> bool:
     """Whether nobody knows if its paid request arrived."""
     return generation.submitted_at is not None and not generation.remote

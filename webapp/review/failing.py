@@ -46,6 +46,7 @@ def _row(scope: Scope, one: Failures) -> dict[str, object]:
         "kind": one.group.kind.replace("_", " "),
         "sparkline": sparkline(one.days),
         "query": urlencode({"fingerprint": name, "status": str(Status.FAILED)}),
+        "jobs": scope.url("jobs", fingerprint=name),
         "resolve": scope.url("failures-resolve", name),
         "reopen": scope.url("failures-reopen", name),
     }

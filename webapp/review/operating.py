@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
@@ -15,7 +16,9 @@ from jobs import operations
 from jobs.backends import registry
 from jobs.models import BulkOperation, Generation, Operation
 from jobs.operations import Actor, Plan, Wish
+from jobs.review import Filter
 from webapp import backends
+from webapp.accounts.permissions import Action, may
 from webapp.review.scope import ReviewRequest, show
 from webapp.studio import labels
 
@@ -49,6 +52,37 @@ class Way:
     @property
     def left_out(self) -> list[tuple[str, int]]:
         return self.plan.left_out.most_common()
+
+
+@dataclass(frozen=True)
+class Offers:
+    """What may be done to one job: the operations that fit, a sentence on those that don't, and where it is edited.
+
+    Editing makes another generation, in the name of whoever does it: so it is for people of the job's team alone.
+    """
+
+    operations: list[Operation]
+    refusals: list[str]
+    edit: str
+
+    @classmethod
+    def of(cls, request: ReviewRequest, generation: Generation) -> Offers:
+        if not request.scope.may_operate:
+            return cls([], [], "")
+        offered = operations.offered(generation)
+        creates = any(
+            membership.team_id == generation.team_id and may(membership, Action.CREATE)
+            for membership in request.memberships
+        )
+        refusals = dict.fromkeys(refusal for refusal in offered.values() if refusal)
+        if generation.is_finished and not creates:
+            refusals["Whoever is in its team can change its settings and try those."] = None
+        editable = generation.is_finished and not generation.deleted_at and creates
+        return cls(
+            operations=[operation for operation, refusal in offered.items() if not refusal],
+            refusals=list(refusals),
+            edit=f"{reverse('studio')}?from={generation.public_id}" if editable else "",
+        )
 
 
 @require_POST
@@ -91,12 +125,8 @@ def operate(request: ReviewRequest) -> HttpResponse:
 def chosen(request: ReviewRequest) -> QuerySet[Generation]:
     """The jobs that the form names one by one, or all that the list shows for its `query`."""
     if "query" in request.POST:
-        return filtered(request.scope.generations(), QueryDict(request.POST["query"]))
+        return Filter.of(QueryDict(request.POST["query"])).narrow(request.scope.generations())
     return request.scope.generations().filter(public_id__in=request.POST.getlist("job"))
-
-
-def filtered(generations: QuerySet[Generation], asked: QueryDict) -> QuerySet[Generation]:
-    return generations.filter(**{name: asked[name] for name in ("fingerprint", "status") if name in asked})
 
 
 def _ways(operation: Operation, buy_again: bool, rows: QuerySet[Generation]) -> list[Way]:

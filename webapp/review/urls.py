@@ -7,10 +7,12 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from webapp.review import auditing, failing, operating
+from webapp.review import auditing, failing, listing, operating
 from webapp.review.scope import in_administration, in_team
 
 PAGES: list[tuple[str, Callable[..., Any], str]] = [
+    ("", listing.index, "jobs"),
+    ("job/<str:generation_id>/", listing.job, "jobs-job"),
     ("operate/", operating.operate, "jobs-operate"),
     ("operations/<str:bulk_id>/", operating.operation, "jobs-operation"),
     ("failures/", failing.index, "jobs-failures"),

@@ -1,0 +1,217 @@
+"""The jobs, filtered and chosen; and one of them, with everything that is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import datetime
+from math import ceil
+from typing import Any
+
+from django import forms
+from django.db.models.fields.files import FieldFile
+from django.http import HttpResponse, JsonResponse, QueryDict
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from jobs.backends import registry
+from jobs.models import Generation, JobEvent, Status
+from jobs.review import MODES, Filter
+from webapp import backends
+from webapp.review.operating import Offers
+from webapp.review.scope import ReviewRequest, show
+from webapp.studio import labels
+
+ROWS_PER_PAGE = 50
+NOT_LISTED = ("peaks", "events", "understood", "timings", "upload")
+
+
+class FilterForm(forms.Form):
+    """The filter as fields; what it means, `jobs.review.Filter` says."""
+
+    q = forms.CharField(
+        required=False,
+        label="Search",
+        widget=forms.TextInput({"class": "box", "type": "search", "placeholder": "Prompt, file, ID, status:failed"}),
+    )
+    backend = forms.ChoiceField(required=False, widget=forms.Select({"class": "box"}))
+    mode = forms.ChoiceField(
+        required=False, choices=[("", "Any"), *MODES.items()], widget=forms.Select({"class": "box"})
+    )
+    team = forms.CharField(required=False, widget=forms.TextInput({"class": "box"}))
+    person = forms.CharField(required=False, widget=forms.TextInput({"class": "box"}))
+    project = forms.CharField(required=False, widget=forms.TextInput({"class": "box"}))
+    since = forms.CharField(required=False, label="From", widget=forms.DateInput({"class": "box", "type": "date"}))
+    until = forms.CharField(required=False, label="To", widget=forms.DateInput({"class": "box", "type": "date"}))
+
+    def __init__(self, asked: Filter, *, in_team: bool) -> None:
+        super().__init__(initial=asdict(asked))
+        names = [("", "Any"), *((name, backends.label(name)) for name in registry.NAMES)]
+        self.fields["backend"] = forms.ChoiceField(required=False, choices=names, widget=forms.Select({"class": "box"}))
+        if in_team:
+            del self.fields["team"]
+
+
+@require_safe
+def index(request: ReviewRequest) -> HttpResponse:
+    """`GET …/jobs/?status=&backend=&team=&person=&mode=&project=&since=&until=&fingerprint=&q=&page=`"""
+    scope = request.scope
+    asked = Filter.of(request.GET)
+    if scope.team:
+        asked = replace(asked, team="")
+    counts = asked.counts(scope.generations())
+    found = asked.narrow(scope.generations()).select_related("team", "created_by").defer(*NOT_LISTED)
+    # A status that makes no sense narrows nothing down; one within the search does, and is counted so.
+    status = asked.status.lower() if asked.status.lower() in Status.values else ""
+    total = counts[Status(status)] if status else sum(counts.values())
+    pages = max(ceil(total / ROWS_PER_PAGE), 1)
+    page = min(_number(request.GET), pages)
+    first = (page - 1) * ROWS_PER_PAGE
+    generations = list(found.order_by("-created_at", "-id")[first : first + ROWS_PER_PAGE])
+    ended = counts[Status.SUCCEEDED] + counts[Status.FAILED]
+    context = {
+        "filter": asked,
+        "form": FilterForm(asked, in_team=scope.team is not None),
+        "status": status,
+        "chips": [("", "All", sum(counts.values())), *((name, name.label, count) for name, count in counts.items())],
+        "rows": [_row(request, generation) for generation in generations],
+        "total": total,
+        "first": first + 1,
+        "last": first + len(generations),
+        "page_number": page,
+        "pages": pages,
+        "failure_percent": round(100 * counts[Status.FAILED] / ended) if ended else None,
+        "narrowed": bool(asked.query),
+        "all": scope.url("jobs"),
+        "operate": scope.url("jobs-operate"),
+    }
+    return show(request, "review/jobs.html", context)
+
+
+def _number(asked: QueryDict) -> int:
+    page = asked.get("page", "")
+    return max(int(page), 1) if page.isascii() and page.isdigit() and len(page) <= 9 else 1
+
+
+def _row(request: ReviewRequest, generation: Generation) -> dict[str, Any]:
+    return {
+        "generation": generation,
+        "address": request.scope.url("jobs-job", generation.public_id),
+        "wait": _lasted(generation.asked_at, generation.started_at),
+        "run": _lasted(generation.started_at, generation.finished_at),
+        "cost": _cost(generation),
+    }
+
+
+def _lasted(since: datetime | None, until: datetime | None) -> str:
+    return duration((until - since).total_seconds()) if since and until else ""
+
+
+def duration(seconds: float) -> str:
+    """4.21 as "4.2 s", 185 as "3 min 5 s", 7380 as "2 h 3 min"."""
+    if seconds < 59.95:
+        return f"{max(seconds, 0):.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _cost(generation: Generation) -> str:
+    if generation.cost is None:
+        return ""
+    price = registry.offer(generation.backend).price if generation.backend in registry.NAMES else None
+    return labels.money(generation.cost, price.unit if price else "")
+
+
+@require_safe
+def job(request: ReviewRequest, generation_id: str) -> HttpResponse:
+    """`GET …/jobs/job/<id>/`: all of it; with `?format=json`, as JSON."""
+    rows = request.scope.generations().select_related("team", "created_by", "clip", "project")
+    generation = get_object_or_404(rows, public_id=generation_id)
+    events = list(generation.job_events.all())
+    files = _files(generation)
+    if request.GET.get("format") == "json":
+        return JsonResponse(_told(generation, events, files), json_dumps_params={"indent": 2, "ensure_ascii": False})
+    own = any(membership.team_id == generation.team_id for membership in request.memberships)
+    context = {
+        **_row(request, generation),
+        "files": files,
+        "request_id": generation.remote.get("request_id", ""),
+        "inputs": _inputs(generation),
+        "timeline": _timeline(generation, events),
+        "now": timezone.now(),
+        "page_of_it": reverse("generation", args=[generation.public_id]) if own and not generation.deleted_at else "",
+        "offers": Offers.of(request, generation),
+        "operate": request.scope.url("jobs-operate"),
+        "list": request.scope.url("jobs"),
+        "json": request.scope.url("jobs-job", generation.public_id, format="json"),
+        "failures": request.scope.url("jobs", fingerprint=generation.fingerprint) if generation.fingerprint else "",
+        "clip_address": _clip_address(generation) if own else "",
+    }
+    return show(request, "review/job.html", context)
+
+
+def _clip_address(generation: Generation) -> str:
+    clip = generation.clip
+    return reverse("clip-file", args=[clip.public_id, "original"]) if clip and not clip.deleted_at else ""
+
+
+def _inputs(generation: Generation) -> dict[str, str]:
+    """What was asked for, and what it came to."""
+    asked, effective = labels.length(generation.duration), labels.length(generation.effective_duration)
+    return {
+        "Prompt": generation.prompt,
+        "Negative prompt": generation.negative_prompt,
+        "Mode": MODES["video" if generation.clip_id else "text"],
+        "Duration": asked if asked == effective else f"{effective} ({asked} asked for)",
+        "Quality steps": str(generation.quality_steps),
+        "Prompt strength": f"{generation.prompt_strength:g}",
+        "Focus on subject": "yes" if generation.focus_on_subject else "no",
+        "Seed": str(generation.seed),
+        "Asked from": generation.get_source_display(),
+    }
+
+
+def _timeline(generation: Generation, events: list[JobEvent]) -> list[tuple[JobEvent, str]]:
+    """Each event with the time since the generation was asked for."""
+    return [(event, duration((event.at - generation.created_at).total_seconds())) for event in events]
+
+
+def _files(generation: Generation) -> list[tuple[str, int | None, str]]:
+    """What is stored of it: what it is, its bytes, or None where it is gone, and that for people."""
+    clip = generation.clip
+    stored: list[tuple[str, FieldFile]] = [("Clip", clip.file)] if clip else []
+    stored += [("Video", generation.video), ("Preview", generation.video_preview), ("Audio", generation.audio)]
+    sizes = [(what, _size(file)) for what, file in stored if file]
+    return [(what, size, "missing" if size is None else labels.size(size)) for what, size in sizes]
+
+
+def _size(file: FieldFile) -> int | None:
+    try:
+        return file.size
+    except FileNotFoundError:
+        return None
+
+
+TOLD = (
+    "status", "stage", "progress", "message", "error", "error_kind", "fingerprint", "failed_at", "cancel_requested",
+    "backend", "cost", "submitted_at", "remote", "attempts", "leased_by", "leased_until", "wake_at", "trouble_since",
+    "created_at", "retried_at", "started_at", "finished_at", "deleted_at", "timings", "notes", "source", "prompt",
+    "negative_prompt", "duration", "effective_duration", "quality_steps", "prompt_strength", "focus_on_subject", "seed",
+)  # fmt: skip
+
+
+def _told(generation: Generation, events: list[JobEvent], files: list[tuple[str, int | None, str]]) -> dict[str, Any]:
+    return {
+        "id": generation.public_id,
+        "team": generation.team.public_id,
+        "person": generation.created_by.email if generation.created_by else None,
+        "clip": {"id": generation.clip.public_id, "name": generation.clip.name} if generation.clip else None,
+        "project": generation.project.public_id if generation.project else None,
+        **{name: getattr(generation, name) for name in TOLD},
+        "files": [{"what": what, "bytes": size} for what, size, _ in files],
+        "events": [
+            {"at": event.at, "kind": event.kind, "stage": event.stage, "message": event.message, "data": event.data}
+            for event in events
+        ],
+    }
