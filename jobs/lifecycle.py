@@ -106,12 +106,14 @@ def _take(primary_key: int) -> Generation | None:
             return None
         if not untouched.update(**changes):
             return None
+    silence = _silence(generation, now)
     for name, value in changes.items():
         setattr(generation, name, value)
     if first:
         note(generation, "started", stage=generation.stage, data={"worker": worker})
     elif abandoned:
-        note(generation, "taken_back", _silence(generation, now), data={"died": abandoned, "worker": worker})
+        sentence = f"Its worker was not heard of for {silence:.0f} s: taken for dead."
+        note(generation, "taken_back", sentence, data={"died": abandoned, "worker": worker})
     unclear = generation.submitted_at and not generation.remote  # for the pipeline to say
     if attempts > settings.MAX_ATTEMPTS and not unclear:
         sentence = f"This job stopped {settings.MAX_ATTEMPTS} workers in a row. Try another clip or format."
@@ -120,11 +122,10 @@ def _take(primary_key: int) -> Generation | None:
     return generation
 
 
-def _silence(generation: Generation, now: datetime) -> str:
-    """What is said of a worker that left a generation behind."""
-    assert generation.leased_until
-    heard = generation.leased_until - timedelta(seconds=settings.LEASE_SECONDS)
-    return f"Its worker was not heard of for {(now - heard).total_seconds():.0f} s: taken for dead."
+def _silence(generation: Generation, now: datetime) -> float:
+    """Seconds since whoever holds the lease was heard of; 0 where nobody does."""
+    left = (generation.leased_until - now).total_seconds() if generation.leased_until else settings.LEASE_SECONDS
+    return settings.LEASE_SECONDS - left
 
 
 def _held_back(generation: Generation) -> bool:

@@ -89,6 +89,21 @@ def test_a_generation_whose_worker_died_is_taken_back_and_noted(ask: Ask) -> Non
         assert taken is not None
         assert taken.attempts == 2
     assert kinds(generation) == ["queued", "started", "taken_back"]
+    said = JobEvent.objects.get(generation=generation, kind="taken_back").message
+    assert said == "Its worker was not heard of for 330 s: taken for dead."  # 5 min after its lease of 30 s
+
+
+def test_a_worker_that_has_to_exit_at_once_counts_as_one_that_died(ask: Ask) -> None:
+    """A hanging one is told to; it gives nothing back, or what hangs every worker would never come to an end."""
+    generation = ask()
+    with pytest.raises(SystemExit), lifecycle.taken(generation.pk):
+        raise SystemExit
+    with lifecycle.taken(generation.pk) as too_early:
+        assert too_early is None
+    Generation.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    with lifecycle.taken(generation.pk) as taken:
+        assert taken is not None
+        assert taken.attempts == 2
 
 
 def test_a_generation_that_kills_every_worker_fails_with_a_sentence(ask: Ask) -> None:

@@ -137,8 +137,11 @@ def test_a_job_that_stops_every_worker_ends_and_succeeds_when_an_admin_tries_it_
     assert [stored["happened"][kind] for kind in ("started", "taken_back", "failed")] == [1, 3, 1]
     with browser(stage, person) as tab:
         tab.goto("/team/jobs/failures/")
-        failure = tab.get_by_role("listitem").filter(has_text="stopped <n> workers in a row")
-        failure.get_by_role("button", name="Retry it…").click()
+        tab.get_by_role("listitem").filter(has_text="stopped <n> workers in a row").get_by_role("link").click()
+        tab.get_by_role("region", name="Jobs").get_by_role("link", name="rain").click()
+        expect(tab.get_by_text("This job stopped 3 workers in a row.").first).to_be_visible()
+        expect(tab.get_by_text("taken for dead")).to_have_count(3)
+        tab.get_by_role("button", name="Retry…").click()
         tab.get_by_role("button", name="Retry the job").click()
         expect(tab.get_by_text("The job is back in the queue.")).to_be_visible()
         tab.goto(page)

@@ -85,8 +85,10 @@ def test_one_job_is_retried_after_a_question_and_that_is_written_down(adam: Clie
     assert "The job is back in the queue." in words(done)
     generation.refresh_from_db()
     assert generation.status == Status.QUEUED
-    log = words(adam.get(reverse("team-jobs-audit")))
+    response = adam.get(reverse("team-jobs-audit"))
+    log = words(response)
     assert f"adam@example.org · Retried · {generation.public_id}" in log
+    assert reverse("team-jobs-job", args=[generation.public_id]) in response.content.decode()
     assert "as an administrator of the team" in log
     assert "status before: failed after: queued" in log
 
@@ -176,6 +178,8 @@ def test_a_team_resolves_for_itself_until_it_returns(adam: Client, root: Client,
     assert "did not finish" in page
     assert "came back" not in page
     actions = list(AuditEntry.objects.order_by("pk").values_list("action", "team", "installation"))
+    log = adam.get(reverse("team-jobs-audit")).content.decode()
+    assert f"state=all&amp;team={team.public_id}#failure-{name}" in log
     assert actions == [("resolve", team.pk, False)] * 2 + [("reopen", team.pk, False)]
 
 
@@ -273,6 +277,7 @@ def test_in_the_administration_each_is_answered_as_the_table_says(
 
 def test_an_auditor_sees_everything_and_is_offered_nothing(auditor: Client, root: Client, ask: Ask) -> None:
     failed(ask())
+    assert reverse("admin-jobs") in auditor.get(reverse("admin:index")).content.decode()
     page = auditor.get(reverse("admin-jobs-failures"))
     assert "did not finish" in words(page)
     forms = [found for found in re.findall(r'<form[^>]*action="([^"]*)"', page.content.decode()) if "review" in found]

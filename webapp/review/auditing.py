@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from jobs.models import AuditAction, AuditEntry
-from webapp.review.scope import ReviewRequest, show
+from webapp.review.scope import ReviewRequest, Scope, show
 
 LINES_PER_PAGE = 50
 COLUMNS = ("at", "by", "action", "target", "team", "as administrator of", "bulk operation", "before", "after")
@@ -78,6 +78,7 @@ def index(request: ReviewRequest) -> HttpResponse:
         {
             "entry": entry,
             "changes": changes(entry),
+            "address": _address(scope, entry),
             "bulk": scope.url("jobs-operation", entry.bulk.public_id) if entry.bulk and scope.sees(entry.bulk) else "",
         }
         for entry in shown
@@ -133,6 +134,15 @@ def _entries(request: ReviewRequest) -> QuerySet[AuditEntry]:
     """All of the scope's: a team sees what was done to its own, by whomever."""
     entries = AuditEntry.objects.order_by("-pk")
     return entries.filter(team=request.scope.team) if request.scope.team else entries
+
+
+def _address(scope: Scope, entry: AuditEntry) -> str:
+    """The page of what it was done to, where that has one."""
+    if entry.target.startswith("gen_"):
+        return scope.url("jobs-job", entry.target)
+    if entry.action in (AuditAction.RESOLVE, AuditAction.REOPEN):
+        return scope.url("jobs-failures", state="all") + f"#failure-{entry.target}"
+    return ""
 
 
 def changes(entry: AuditEntry) -> list[tuple[str, str, str]]:

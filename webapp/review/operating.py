@@ -116,7 +116,7 @@ def operate(request: ReviewRequest) -> HttpResponse:
         "jobs": request.POST.getlist("job"),
         "query": request.POST.get("query"),
         "next": request.POST.get("next", ""),
-        "back": request.scope.url("jobs-failures"),
+        "back": request.scope.url("jobs"),
         "asked_before": "confirmed" in request.POST,
     }
     return show(request, "review/operate.html", context)
@@ -147,7 +147,7 @@ def _do(request: ReviewRequest, way: Way) -> HttpResponse:
         messages.error(request, refusal)
     else:
         messages.success(request, SAID[way.wish.operation].format(backend=way.label))
-    return redirect(_next(request) or scope.url("jobs-failures"))
+    return redirect(_next(request) or scope.url("jobs-job", generation.public_id))
 
 
 def _next(request: ReviewRequest) -> str:
