@@ -10,8 +10,8 @@ import pytest
 from scipy import signal as dsp
 
 from engine.foley.mix import air_absorption
-from engine.foley.render import TEXTURES
 from engine.foley.rooms import ROOMS, impulse_response
+from engine.foley.sound import TEXTURES
 from engine.foley.sound.brief import Bed, Character, Detail
 from engine.foley.sound.filters import saturate
 from engine.model import SAMPLE_RATE
