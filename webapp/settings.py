@@ -322,7 +322,12 @@ TEAM_CONCURRENCY = environment.number("TEAM_CONCURRENCY", 4)
 FAL_DAILY_LIMIT = environment.amount("FAL_DAILY_LIMIT", "0")
 SCENARIO_DAILY_LIMIT = environment.amount("SCENARIO_DAILY_LIMIT", "0")
 
+# --- Watching -------------------------------------------------------------------------------------------------------
+# Whoever asks for `/metrics` carries it; without one there is no such page.
+METRICS_TOKEN = environment.text("METRICS_TOKEN")
+
 # --- Logs -----------------------------------------------------------------------------------------------------------
+HEALTH = ("/healthz", "/readyz")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -330,7 +335,7 @@ LOGGING = {
     "filters": {
         "not_health": {
             "()": "django.utils.log.CallbackFilter",
-            "callback": lambda record: getattr(getattr(record, "request", None), "path", "") != "/healthz",
+            "callback": lambda record: getattr(getattr(record, "request", None), "path", "") not in HEALTH,
         }
     },
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},

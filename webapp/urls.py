@@ -5,7 +5,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from webapp import health, media
+from webapp import health, media, metrics
 from webapp.accounts import account_page, activity_page, invitation_pages, team_pages
 from webapp.accounts import backends as team_backends
 from webapp.accounts import views as accounts
@@ -87,6 +87,8 @@ urlpatterns = [
     path("", include("webapp.review.urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
 ]
 if settings.OIDC_SERVER_URL:
     urlpatterns += single_sign_on

@@ -68,7 +68,9 @@ def test_a_broker_that_is_gone_delays_a_job_and_loses_none(tmp_path: Path) -> No
             ) as stage,
             signed_in(stage.url) as person,
         ):
+            assert httpx.get(f"{stage.url}/readyz").status_code == 200
             first.close()
+            assert httpx.get(f"{stage.url}/readyz").json()["broker"] == "down"
             page = person.ask(prompt="rain", duration="1")
             assert person.phase(page) == "queued"
             with redis_server(port):
@@ -88,6 +90,7 @@ def test_with_s3_files_lie_in_the_bucket_and_only_the_team_is_sent_there(
         page = person.ask(clip)
         assert person.outcome(page) == "succeeded"
         assert list((stage.data / "media").rglob("*.*")) == []
+        assert httpx.get(f"{stage.url}/readyz").json()["storage"] == "ok"
 
         sent = person.client.get(f"/media{page}video?download")
         assert sent.status_code == 302

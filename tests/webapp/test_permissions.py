@@ -143,6 +143,8 @@ POST  invitation                    yes      yes      yes      yes      yes     
 GET   set-up                        yes      yes      yes      yes      yes      sign-in
 POST  set-up                        yes      yes      yes      yes      yes      sign-in
 GET   healthz                       yes      yes      yes      yes      yes      yes
+GET   readyz                        yes      yes      yes      yes      yes      yes
+GET   metrics                       404      404      404      404      404      404
 
 GET   account                       yes      yes      yes      yes      yes      sign-in
 POST  account                       yes      yes      yes      yes      yes      sign-in
