@@ -109,6 +109,13 @@ class Clip(models.Model):
     remote_assets: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
     duration = models.FloatField(help_text="Seconds of picture")
     facts: models.JSONField[dict[str, Any]] = models.JSONField(help_text="jobs.media.probe.ClipFacts")
+    # The take that the team decided for, and when and by whom that was changed last (`jobs.choosing`).
+    chosen = models.ForeignKey("Generation", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    chosen_note = models.CharField(max_length=500, blank=True)
+    chosen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    chosen_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is in the trash")
 
@@ -509,6 +516,8 @@ class Verb(models.TextChoices):
     PROJECT_RENAMED = "project_renamed"
     PROJECT_ARCHIVED = "project_archived"
     PROJECT_RESTORED = "project_restored"
+    CHOSEN = "chosen"
+    UNCHOSEN = "unchosen"
 
 
 class Activity(models.Model):

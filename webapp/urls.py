@@ -14,7 +14,7 @@ from webapp.comments import notification_pages
 from webapp.comments import team_pages as comments
 from webapp.sharing import guest_pages
 from webapp.sharing import team_pages as team_links
-from webapp.studio import history, library, projects, results, trash
+from webapp.studio import clip_page, history, library, projects, results, trash
 from webapp.studio import views as studio
 
 # One way to sign in, for administrators too.
@@ -28,7 +28,9 @@ urlpatterns = [
     path("", studio.studio, name="studio"),
     path("clips/", studio.upload_clip, name="clip-upload"),
     path("clips/sample/", studio.sample_clip, name="clip-sample"),
-    path("clips/<str:clip_id>/", studio.clip_facts, name="clip-facts"),
+    path("clips/<str:clip_id>/", clip_page.clip, name="clip"),
+    path("clips/<str:clip_id>/choose/", clip_page.choose, name="clip-choose"),
+    path("clips/<str:clip_id>/facts/", studio.clip_facts, name="clip-facts"),
     path("g/<str:generation_id>/", results.generation, name="generation"),
     path("g/<str:generation_id>/live/", results.live, name="generation-live"),
     path("g/<str:generation_id>/take/", results.take, name="generation-take"),

@@ -11,7 +11,7 @@ export function connectClipSources(form, { chosen, busy }) {
   const root = form.querySelector("[data-clip-stage]");
   const settings = root.dataset;
   const token = form.elements.csrfmiddlewaretoken.value;
-  const address = (id) => `${settings.clipsUrl}${encodeURIComponent(id)}/`;
+  const address = (id) => `${settings.clipsUrl}${encodeURIComponent(id)}/facts/`;
   const stage = new ClipStage(root, (id) => clipFacts(address(id)));
   const recent = root.querySelector("[data-recent]");
   let current = null;

@@ -48,6 +48,15 @@ def choose_two(page: Page) -> None:
     expect(page.locator("[data-chosen]")).to_have_text("2 chosen")
 
 
+def open_a_clip(page: Page) -> None:
+    page.locator(".card h2 a").first.click()
+    choice = page.locator(".take-choose").first
+    choice.locator("summary").click()
+    choice.get_by_label("Why").fill("It is the driest.")
+    choice.locator(".button-primary").click()
+    expect(page.locator(".take-note")).to_have_text("It is the driest.")
+
+
 def share(page: Page) -> None:
     page.locator(".card h2 a").first.click()
     page.get_by_role("button", name="Share…").click()
@@ -145,6 +154,7 @@ PAGES: dict[str, tuple[str | None, str, Callable[[Page], None] | None]] = {
     "library": ("alice", "/library/", choose_two),
     "library, as a list": ("alice", "/library/?view=list&q=o&status=succeeded", None),
     "library, clips": ("victor", "/library/?kind=clips", None),
+    "clip": ("alice", "/library/?kind=clips&q=bounce.mp4", open_a_clip),
     "library, nothing found": ("alice", "/library/?q=xyzzy&since=never", None),
     "notifications, none": ("nora", "/notifications/", None),
     "projects": ("alice", "/projects/", None),

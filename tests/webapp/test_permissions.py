@@ -41,6 +41,9 @@ POST  studio?                       yes      yes      yes      403      404     
 POST  studio?+choose                yes      yes      yes      403      404      sign-in
 POST  clip-upload?                  yes      yes      yes      403      404      sign-in
 POST  clip-sample?                  yes      yes      yes      403      404      sign-in
+GET   studio+clip                   yes      yes      yes      yes      404      sign-in
+GET   clip                          yes      yes      yes      yes      404      sign-in
+POST  clip-choose                   yes      yes      yes      403      404      sign-in
 GET   clip-facts                    yes      yes      yes      yes      404      sign-in
 GET   clip-file                     yes      yes      yes      yes      404      sign-in
 GET   clip-file+poster              yes      yes      yes      yes      404      sign-in
@@ -202,6 +205,7 @@ SENT: dict[str, dict[str, str]] = {
     "POST team-new": {"name": "Mine"},
 }
 VARIANTS: dict[str, Callable[[World], dict[str, str]]] = {
+    "clip": lambda world: {"clip": world.clip.public_id},
     "from": lambda world: {"from": world.generation.public_id},
     "after": lambda world: {"after": world.generation.public_id},
 }

@@ -41,9 +41,11 @@ SENTENCES = {
     Verb.PROJECT_RENAMED: "{by} renamed the project {before} to {subject}",
     Verb.PROJECT_ARCHIVED: "{by} archived the project {subject}",
     Verb.PROJECT_RESTORED: "{by} took the project {subject} out of the archive",
+    Verb.CHOSEN: "{by} chose {subject} for the clip {clip}",
+    Verb.UNCHOSEN: "{by} took back the choice for the clip {subject}",
 }
 # Which page shows a thing, by how its public id begins.
-PAGES = {"gen": "generation", "project": "project"}
+PAGES = {"asset": "clip", "gen": "generation", "project": "project"}
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def sentence(row: Activity) -> SafeString:
         by=format_html("<strong><bdi>{}</bdi></strong>", row.by.shown_name if row.by else "Somebody"),
         subject=subject,
         before=format_html("<bdi>{}</bdi>", row.data.get("before", "")),
+        clip=format_html("<bdi>{}</bdi>", row.data.get("clip", "")),
         guest=format_html("<bdi>{}</bdi>", row.data.get("guest", "")),
         whose=format_html("<bdi>{}</bdi>", row.data.get("whose", "")),
         role=Role(role).described if role in Role.values else role,

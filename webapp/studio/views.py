@@ -24,11 +24,17 @@ from webapp.studio.forms import UNKNOWN_CLIP, VIDEO, GenerationForm, initial_of
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def studio(request: TeamRequest) -> HttpResponse:
-    """`GET /`, with `?from=gen_…` to start from an earlier generation; `POST /` asks for sound."""
+    """`GET /`, with `?from=gen_…` to start from an earlier generation or `?clip=asset_…`; `POST /` asks for sound."""
     if request.method == "POST":
         return choose(request) if "choose" in request.POST else ask(request)
-    earlier = request.GET.get("from")
-    initial = initial_of(generation_of(request, earlier)) if earlier else {"project": _last_project(request)}
+    initial: dict[str, Any]
+    if earlier := request.GET.get("from"):
+        initial = initial_of(generation_of(request, earlier))
+    elif wanted := request.GET.get("clip"):
+        clip = clip_of(request, wanted)
+        initial = {"clip": wanted, "project": clip.project.public_id if clip.project else _last_project(request)}
+    else:
+        initial = {"project": _last_project(request)}
     return _studio(request, GenerationForm(request.team, request.user, initial=initial))
 
 
@@ -148,5 +154,5 @@ def sample_clip(request: TeamRequest) -> HttpResponse:
 
 @require_safe
 def clip_facts(request: TeamRequest, clip_id: str) -> HttpResponse:
-    """`GET /clips/<id>/`; the studio asks again until `playable_url` is there."""
+    """`GET /clips/<id>/facts/`; the studio asks again until `playable_url` is there."""
     return JsonResponse(facts(clip_of(request, clip_id)))

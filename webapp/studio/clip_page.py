@@ -1,0 +1,113 @@
+"""A clip's own page: the original, all that was made of it, and the take that was chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from jobs import choosing
+from jobs.choosing import Seen
+from jobs.models import Clip, Generation, Status
+from jobs.trash import expires_at
+from webapp.accounts.access import TeamRequest, clip_of
+from webapp.accounts.permissions import Action
+from webapp.studio.clips import facts
+from webapp.studio.history import listed
+
+MOST_TAKES = 50
+GONE = "This take is in the trash or gone, so it can’t be chosen. Choose another one."
+TOO_LONG = "Say it in at most 500 characters."
+
+
+class Choice(forms.Form):
+    """What is chosen, "" for none, why, and what was chosen when the page was made."""
+
+    take = forms.CharField(required=False, max_length=40)
+    note = forms.CharField(required=False, max_length=500)
+    seen = forms.CharField(required=False, max_length=40)
+    seen_at = forms.CharField(required=False, max_length=40)
+
+    def clean_note(self) -> str:
+        return " ".join(self.cleaned_data["note"].split())
+
+    def clean_seen_at(self) -> object:
+        given = self.cleaned_data["seen_at"]
+        return forms.DateTimeField().clean(given) if given else None
+
+
+@dataclass(frozen=True)
+class Take:
+    """One of the clip's takes as its row shows it: `note` is in its field, `refusal` beside that."""
+
+    generation: Generation
+    note: str = ""
+    refusal: str = ""
+
+
+@require_safe
+def clip(request: TeamRequest, clip_id: str) -> HttpResponse:
+    """`GET /clips/<id>/`; of what is in the trash, that it is there."""
+    shown = clip_of(request, clip_id, in_trash_too=True)
+    if shown.deleted_at:
+        context = {"clip": shown, "expires_at": expires_at(shown.deleted_at)}
+        return render(request, "trash/in_trash.html", context, status=410)
+    return _page(request, shown)
+
+
+@require_POST
+def choose(request: TeamRequest, clip_id: str) -> HttpResponse:
+    """`POST /clips/<id>/choose/` with `take`, "" for none, `note`, and `seen` and `seen_at` as the page had them."""
+    chosen_for = clip_of(request, clip_id, Action.ORGANISE)
+    form = Choice(request.POST)
+    if not form.is_valid():
+        refusal = TOO_LONG if "note" in form.errors else "The choice could not be read. Choose again."
+        return _page(request, chosen_for, form, refusal, status=422)
+    given = form.cleaned_data
+    seen = Seen(given["seen"], given["seen_at"])
+    try:
+        if not given["take"]:
+            choosing.unchoose(chosen_for, request.user, seen)
+            messages.success(request, "No take is chosen now.")
+        else:
+            take = Generation.objects.filter(clip=chosen_for, public_id=given["take"]).first()
+            if take is None:
+                return _page(request, chosen_for, form, GONE, status=422)
+            choosing.choose(chosen_for, take, given["note"], request.user, seen)
+            messages.success(request, f"The take with seed {take.seed} is chosen.")
+    except choosing.Refused as refused:
+        return _page(request, chosen_for, form, str(refused), status=409)
+    return redirect("clip", chosen_for.public_id)
+
+
+def _page(
+    request: TeamRequest, shown: Clip, form: Choice | None = None, refusal: str = "", status: int = 200
+) -> HttpResponse:
+    """The page; where a choice was refused, with what was written still in its field."""
+    refused, written = (form.data.get("take", ""), form.data.get("note", "")) if form else ("", "")
+
+    def take(generation: Generation) -> Take:
+        if refused == generation.public_id and generation.status == Status.SUCCEEDED:
+            return Take(generation, written, refusal)
+        return Take(generation, shown.chosen_note if generation.pk == shown.chosen_id else "")
+
+    takes = listed().filter(clip=shown).order_by("-created_at", "-id")
+    chosen = takes.filter(pk=shown.chosen_id).first() if shown.chosen_id else None
+    others = list((takes.exclude(pk=chosen.pk) if chosen else takes)[: MOST_TAKES + 1])
+    rows = [take(generation) for generation in others[:MOST_TAKES]]
+    first = take(chosen) if chosen else None
+    context = {
+        "clip": shown,
+        "facts": facts(shown),
+        "chosen": first,
+        "takes": rows,
+        "more": len(others) > len(rows),
+        "seen": Seen.of(shown),
+        # It is said at the take that it is about, where that has a field on the page.
+        "refusal": "" if any(row.refusal for row in (first, *rows) if row) else refusal,
+    }
+    return render(request, "studio/clip.html", context, status=status)
