@@ -190,6 +190,7 @@ class Stage(models.TextChoices):
 class Source(models.TextChoices):
     BROWSER = "browser"
     COMMAND = "command"
+    MADE = "made", "Made for trying out"  # jobs.made_history
 
 
 class Generation(models.Model):

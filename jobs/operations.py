@@ -161,7 +161,11 @@ def perform(wish: Wish, generation: Generation, actor: Actor, bulk: BulkOperatio
     if reason:
         return reason
     clip = generation.clip
-    if wish.operation != Operation.CANCEL and clip and not clip.file.storage.exists(str(clip.file.name)):
+    if (
+        wish.operation != Operation.CANCEL
+        and clip
+        and not (clip.file and clip.file.storage.exists(str(clip.file.name)))
+    ):
         return CLIP_GONE
     before = audit.state(generation)
     by = {"by": actor.user.email if actor.user else ""}

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from jobs.backends import registry
-from jobs.models import Generation, Status
+from jobs.models import Generation, Source, Status
 
 MODES = {"video": "Sound for a clip", "text": "Text to audio"}
 LONGEST = 500
@@ -24,7 +24,7 @@ WORD = re.compile(r'(?:([A-Za-z]+):(?!//))?(?:"([^"]*)"|(\S+))')
 class Filter:
     """Everything that narrows down, "" where it does not. `team`, `person` and `project` are ids or parts of names,
     `since` and `until` days (ISO 8601, both included), `fingerprint` a group of failures; `q` is searched for, and may
-    say `status:`, `backend:`, `team:`, `person:`, `mode:` and `id:` itself."""
+    say `status:`, `backend:`, `team:`, `person:`, `mode:`, `source:` and `id:` itself."""
 
     status: str = ""
     backend: str = ""
@@ -83,8 +83,13 @@ class Filter:
         return wanted, misunderstood
 
 
-QUALIFIERS = ("status", "backend", "team", "person", "mode", "id")
-ONE_OF = {"status": tuple(Status.values), "backend": registry.NAMES, "mode": tuple(MODES)}
+QUALIFIERS = ("status", "backend", "team", "person", "mode", "source", "id")
+ONE_OF = {
+    "status": tuple(Status.values),
+    "backend": registry.NAMES,
+    "mode": tuple(MODES),
+    "source": tuple(Source.values),
+}
 
 
 def _condition(name: str, value: str) -> Q | None:
