@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0008_group_failures"),
+        ("jobs", "0009_chosen_take"),
     ]
 
     operations = [
