@@ -178,11 +178,11 @@ def test_the_result_comes_to_the_page_that_waits(page: Page) -> None:
 
 def test_both_videos_play_as_one_and_seeking_moves_both(page: Page) -> None:
     times = "['original', 'result'].map((id) => document.getElementById(id).currentTime)"
-    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Play", exact=True).click()
     page.wait_for_function("() => document.getElementById('result').currentTime > 1")
     original, result = page.evaluate(times)
     assert abs(original - result) < 1 / FPS
-    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Pause", exact=True).click()
     box = page.locator("[data-waveform]").bounding_box()
     assert box
     page.mouse.click(box["x"] + box["width"] * 2 / 3, box["y"] + box["height"] / 2)
@@ -240,7 +240,7 @@ def test_words_alone_make_a_sound(page: Page) -> None:
     wait_for_result(page)
     look(page, "result-sound")
     assert page.locator("video").count() == 0
-    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Play", exact=True).click()
     page.wait_for_function("() => document.getElementById('result').currentTime > 0.3")
 
 

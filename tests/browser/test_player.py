@@ -120,7 +120,7 @@ def test_both_videos_stay_within_a_frame_at_any_rate(page: Page, site: Site, sta
     page.goto(site.results(state))
     wait_for_media(page)
     page.get_by_label("Speed").select_option(rate)
-    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Play", exact=True).click()
     assert_locked(page)
     seen = page.evaluate(LOOK)
     assert seen["paused"] == [False, False]
@@ -130,7 +130,7 @@ def test_both_videos_stay_within_a_frame_at_any_rate(page: Page, site: Site, sta
 
 @pytest.mark.alone
 def test_they_are_locked_again_after_a_seek_while_playing(voiced: Page) -> None:
-    voiced.get_by_role("button", name="Play").click()
+    voiced.get_by_role("button", name="Play", exact=True).click()
     voiced.wait_for_function("() => document.getElementById('result').currentTime > 0.3")
     click_waveform(voiced, 0.5)
     assert_locked(voiced, seconds=1.0)
@@ -141,7 +141,7 @@ def test_they_are_locked_again_after_a_seek_while_playing(voiced: Page) -> None:
 def test_the_loop_starts_both_over_together(voiced: Page) -> None:
     voiced.get_by_role("button", name="Loop").click()
     click_waveform(voiced, 0.9)
-    voiced.get_by_role("button", name="Play").click()
+    voiced.get_by_role("button", name="Play", exact=True).click()
     voiced.wait_for_function("() => document.getElementById('result').currentTime < 1")
     assert_locked(voiced, seconds=1.0)
     assert voiced.evaluate(LOOK)["paused"] == [False, False]
@@ -150,21 +150,21 @@ def test_the_loop_starts_both_over_together(voiced: Page) -> None:
 @pytest.mark.alone
 def test_without_the_loop_both_stop_at_the_end_and_play_starts_over(voiced: Page) -> None:
     click_waveform(voiced, 0.97)
-    voiced.get_by_role("button", name="Play").click()
-    expect(voiced.get_by_role("button", name="Play")).to_be_visible()
+    voiced.get_by_role("button", name="Play", exact=True).click()
+    expect(voiced.get_by_role("button", name="Play", exact=True)).to_be_visible()
     seen = at_rest(voiced)
     assert seen["paused"] == [True, True]
     assert all(abs(time - SECONDS) < 2 * FRAME for time in seen["times"])
-    voiced.get_by_role("button", name="Play").click()
+    voiced.get_by_role("button", name="Play", exact=True).click()
     voiced.wait_for_function("() => document.getElementById('result').currentTime < 1")
     assert_locked(voiced, seconds=0.5)
 
 
 def test_paused_they_show_the_very_same_frame(voiced: Page) -> None:
     for _ in range(3):
-        voiced.get_by_role("button", name="Play").click()
+        voiced.get_by_role("button", name="Play", exact=True).click()
         voiced.wait_for_timeout(330)
-        voiced.get_by_role("button", name="Pause").click()
+        voiced.get_by_role("button", name="Pause", exact=True).click()
         seen = at_rest(voiced)
         assert seen["paused"] == [True, True]
         assert seen["frames"][0] == seen["frames"][1] > 0
@@ -176,10 +176,10 @@ def test_while_one_waits_for_its_data_the_other_is_held(page: Page, site: Site) 
     page.route(re.compile("/media/clips/.*/playable"), lambda route: held.append(route))
     page.goto(site.results("voiced"))
     page.wait_for_function("() => document.getElementById('result').readyState >= 3")
-    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Play", exact=True).click()
     page.wait_for_timeout(600)
     assert page.evaluate("document.getElementById('result').currentTime") < FRAME
-    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
     for route in held:
         route.continue_()
     page.unroute_all()
@@ -201,7 +201,7 @@ def test_one_click_switches_which_one_is_heard(voiced: Page) -> None:
 
 @pytest.mark.alone
 def test_switching_while_playing_keeps_them_locked(voiced: Page) -> None:
-    voiced.get_by_role("button", name="Play").click()
+    voiced.get_by_role("button", name="Play", exact=True).click()
     voiced.wait_for_timeout(500)
     voiced.get_by_role("button", name="Original", exact=True).click()
     assert_locked(voiced, seconds=1.0)
@@ -234,7 +234,7 @@ def test_a_click_on_the_waveform_seeks_both(voiced: Page) -> None:
 
 @pytest.mark.alone
 def test_dragging_over_the_waveform_scrubs_and_play_goes_on_afterwards(voiced: Page) -> None:
-    voiced.get_by_role("button", name="Play").click()
+    voiced.get_by_role("button", name="Play", exact=True).click()
     box = voiced.get_by_role("slider", name="Position").bounding_box()
     assert box
     voiced.mouse.move(box["x"] + 10, box["y"] + 20)
@@ -380,12 +380,12 @@ def test_the_page_changes_from_queued_to_the_player_without_a_reload(page: Page,
     answers(page, site, ["queued", "running", "voiced"])
     page.goto(site.results("queued"))
     page.evaluate("window.same = true")
-    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
     assert page.evaluate("window.same")
     expect(page.locator("[data-announcer]")).to_have_text("The sound is ready.")
     expect(page).to_have_title(re.compile("^A heavy wooden ball"))
     wait_for_media(page)
-    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Play", exact=True).click()
     assert_locked(page, seconds=0.5)
 
 
