@@ -132,6 +132,9 @@ class Clip(models.Model):
                 fields=["team", "-created_at", "-id"], name="clip_recent_of_team", condition=models.Q(deleted_at=None)
             ),
             models.Index(
+                fields=["team", "-duration", "-id"], name="clip_longest_of_team", condition=models.Q(deleted_at=None)
+            ),
+            models.Index(
                 fields=["preview_due_since"],
                 name="clip_preview_due",
                 condition=models.Q(preview_due_since__isnull=False),
@@ -290,6 +293,11 @@ class Generation(models.Model):
                 fields=["team", "-created_at", "-id"],
                 name="generation_favourites",
                 condition=models.Q(favourite=True, deleted_at=None),
+            ),
+            models.Index(
+                fields=["team", "-effective_duration", "-id"],
+                name="generation_longest_of_team",
+                condition=models.Q(deleted_at=None),
             ),
             models.Index(
                 fields=["wake_at"], name="generation_due", condition=models.Q(status__in=["queued", "running"])
