@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0004_comment_mail"),
-        ("jobs", "0009_chosen_take"),
+        ("jobs", "0010_made_history"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
