@@ -1,14 +1,24 @@
-"""How the work goes, in numbers: counted by the database, for people and for what watches over the installation."""
+"""How the work goes, in numbers: counted by the database, for people and for what watches over the installation.
+
+`generations` is always whatever may be looked at: a team's, or all. Days are those of `TIME_ZONE`.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
-from django.db.models import Count, Min, QuerySet
-from django.db.models.functions import Coalesce
+import numpy as np
+from django.db import connection
+from django.db.models import Aggregate, Count, DurationField, ExpressionWrapper, F, Min, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 
-from jobs.models import Generation, Status
+from jobs.backends import registry
+from jobs.models import UNFINISHED, EarlierPurchase, Generation, Status
 
 
 @dataclass(frozen=True)
@@ -17,6 +27,78 @@ class Queue:
 
     depth: int
     oldest_seconds: float
+
+
+@dataclass(frozen=True)
+class Range:
+    """Days, both included."""
+
+    since: date
+    until: date
+
+    @property
+    def days(self) -> list[date]:
+        return [self.since + timedelta(days=index) for index in range((self.until - self.since).days + 1)]
+
+    def has(self, field: str) -> Q:
+        """Whether the moment in `field` lies within."""
+        return Q(**{f"{field}__gte": _midnight(self.since), f"{field}__lt": _midnight(self.until + timedelta(days=1))})
+
+
+@dataclass(frozen=True)
+class Day:
+    """What was asked for on a day, by what has become of it since."""
+
+    day: date
+    counts: dict[Status, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def unfinished(self) -> int:
+        return sum(self.counts[status] for status in UNFINISHED)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Half of all lasted `p50` seconds at most, and nineteen in twenty `p95`: between two values, in proportion."""
+
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class OfBackend:
+    """The jobs of a backend. `wait` is of those that were begun, until they were; `run` of those that succeeded, from
+    then to their end; None where there are none. `audio_minutes` is the sound that was made."""
+
+    backend: str
+    jobs: int
+    succeeded: int
+    failed: int
+    wait: Spread | None
+    run: Spread | None
+    audio_minutes: float
+
+    @property
+    def failure_percent(self) -> float | None:
+        """Of what succeeded or failed; None where nothing did."""
+        ended = self.succeeded + self.failed
+        return 100 * self.failed / ended if ended else None
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What a person bought for a team, in one unit: different ones are never added. `person` is an address, "" for
+    whoever has no account any more."""
+
+    team: str
+    person: str
+    unit: str
+    amount: Decimal
+    purchases: int
 
 
 def queue(generations: QuerySet[Generation]) -> Queue:
@@ -31,3 +113,105 @@ def counts(generations: QuerySet[Generation]) -> dict[tuple[str, str], int]:
     """How many there are by (status, backend); what there is none of is left out."""
     rows = generations.order_by().values_list("status", "backend").annotate(count=Count("pk"))
     return {(status, backend): count for status, backend, count in rows}
+
+
+def by_day(generations: QuerySet[Generation], within: Range) -> list[Day]:
+    """Every day of the range, also those on which nothing was asked for."""
+    asked = generations.filter(within.has("created_at")).order_by()
+    rows = asked.annotate(day=TruncDate("created_at")).values_list("day", "status").annotate(count=Count("pk"))
+    counted = {(day, status): count for day, status, count in rows}
+    return [Day(day, {status: counted.get((day, status), 0) for status in Status}) for day in within.days]
+
+
+def by_backend(generations: QuerySet[Generation], within: Range) -> list[OfBackend]:
+    """Of what was asked for in the range; the backend with the most jobs comes first."""
+    asked = generations.filter(within.has("created_at")).order_by()
+    spreads = _spreads(asked)
+    rows = asked.values("backend").annotate(
+        jobs=Count("pk"),
+        succeeded=Count("pk", filter=Q(status=Status.SUCCEEDED)),
+        failed=Count("pk", filter=Q(status=Status.FAILED)),
+        seconds=Sum("effective_duration", filter=Q(status=Status.SUCCEEDED)),
+    )
+    return [
+        OfBackend(
+            row["backend"], row["jobs"], row["succeeded"], row["failed"],
+            *spreads.get(row["backend"], (None, None)), (row["seconds"] or 0.0) / 60,
+        )
+        for row in sorted(rows, key=lambda row: (-row["jobs"], row["backend"]))
+    ]  # fmt: skip
+
+
+def spending(generations: QuerySet[Generation], within: Range) -> list[Spending]:
+    """What was bought in the range, with the earlier purchases of what was tried again; by team and person."""
+    of_each = "team__name", "backend"
+    bought = generations.filter(within.has("submitted_at"), cost__isnull=False).order_by()
+    earlier = EarlierPurchase.objects.filter(within.has("at"), generation__in=generations.order_by())
+    totals = {"amount": Sum("cost"), "purchases": Count("pk")}
+    amounts: defaultdict[tuple[int, str, str, str], Decimal] = defaultdict(Decimal)
+    purchases: defaultdict[tuple[int, str, str, str], int] = defaultdict(int)
+    for team, name, backend, person, amount, count in (
+        *bought.values_list("team", *of_each, "created_by__email").annotate(**totals),
+        *earlier.values_list("team", *of_each, "generation__created_by__email").annotate(**totals),
+    ):
+        key = (team, name, person or "", _unit(backend))
+        amounts[key] += amount
+        purchases[key] += count
+    found = [Spending(key[1], key[2], key[3], amounts[key], purchases[key]) for key in amounts]
+    return sorted(found, key=lambda one: (one.unit, -one.amount, one.team, one.person))
+
+
+def _unit(backend: str) -> str:
+    """Of the backend's price. A backend that is no more has one of its own."""
+    price = registry.offer(backend).price if backend in registry.NAMES else None
+    return price.unit if price else backend
+
+
+class _Percentile(Aggregate):
+    """PostgreSQL's `percentile_cont`."""
+
+    template = "PERCENTILE_CONT(%(fraction)s) WITHIN GROUP (ORDER BY %(expressions)s)"
+
+
+_WAIT = ExpressionWrapper(F("started_at") - Coalesce("retried_at", "created_at"), DurationField())
+_RUN = ExpressionWrapper(F("finished_at") - F("started_at"), DurationField())
+_BEGUN = Q(started_at__isnull=False)
+_MADE = Q(status=Status.SUCCEEDED, started_at__isnull=False, finished_at__isnull=False)
+
+
+def _spreads(generations: QuerySet[Generation]) -> dict[str, tuple[Spread | None, Spread | None]]:
+    """Of wait and run, by backend: reckoned by the database where it can."""
+    found: dict[str, tuple[Spread | None, Spread | None]] = {}
+    if connection.vendor == "postgresql":
+        wanted = {
+            f"{name}_{percent}": _Percentile(
+                what, fraction=percent / 100, filter=of_which, output_field=DurationField()
+            )
+            for name, what, of_which in (("wait", _WAIT, _BEGUN), ("run", _RUN, _MADE))
+            for percent in (50, 95)
+        }
+        names = ("wait_50", "wait_95", "run_50", "run_95")
+        rows: QuerySet[Any, tuple[Any, ...]] = (
+            generations.values("backend").annotate(**wanted).values_list("backend", *names)
+        )
+        for backend, *lasted in rows:
+            wait50, wait95, run50, run95 = (one and one.total_seconds() for one in lasted)
+            found[backend] = (
+                None if wait50 is None else Spread(wait50, wait95), None if run50 is None else Spread(run50, run95)
+            )  # fmt: skip
+        return found
+    waits: defaultdict[str, list[float]] = defaultdict(list)
+    runs: defaultdict[str, list[float]] = defaultdict(list)
+    for backend, waited in generations.filter(_BEGUN).values_list("backend", _WAIT):
+        waits[backend].append(waited.total_seconds())
+    for backend, ran in generations.filter(_MADE).values_list("backend", _RUN):
+        runs[backend].append(ran.total_seconds())
+    return {backend: (_spread(waits[backend]), _spread(runs[backend])) for backend in {*waits, *runs}}
+
+
+def _spread(values: list[float]) -> Spread | None:
+    return Spread(*np.quantile(values, (0.5, 0.95)).tolist()) if values else None
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime(day.year, day.month, day.day))

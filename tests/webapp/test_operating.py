@@ -244,6 +244,7 @@ GET   admin-jobs-failures     200       200      200    200     403      sign-in
 GET   admin-jobs-operation    200       200      200    200     403      sign-in
 GET   admin-jobs-audit        200       200      200    200     403      sign-in
 GET   admin-jobs-audit-csv    200       200      200    200     403      sign-in
+GET   admin-jobs-statistics   200       200      200    200     403      sign-in
 POST  admin-jobs-operate      200       200      403    403     403      sign-in
 POST  admin-failures-resolve  200       200      403    403     403      sign-in
 POST  admin-failures-reopen   200       200      403    403     403      sign-in

@@ -114,6 +114,10 @@ POST  team-jobs-operate?            yes      yes      403      403      404     
 GET   team-jobs-operation?          yes      yes      403      403      404      sign-in
 GET   team-jobs-audit?              yes      yes      403      403      404      sign-in
 GET   team-jobs-audit-csv?          yes      yes      403      403      404      sign-in
+GET   team-jobs-statistics?         yes      yes      403      403      404      sign-in
+GET   team-jobs-statistics-csv?     yes      yes      403      403      404      sign-in
+GET   admin-jobs-statistics         403      403      403      403      403      sign-in
+GET   admin-jobs-statistics-csv     403      403      403      403      403      sign-in
 GET   admin-jobs                    403      403      403      403      403      sign-in
 GET   admin-jobs-job                403      403      403      403      403      sign-in
 GET   admin-jobs-failures           403      403      403      403      403      sign-in
@@ -260,7 +264,7 @@ def world(team: Team, settings: Any) -> World:
         "link_id": link.pk, "share_token": link.token, "expired_token": expired.token,
         "silent_token": silent.token, "comment_id": comment.pk,
         "invitation_id": invitation.pk, "token": token, "session_id": 10**9, "provider_id": "sso", "uidb36": "1",
-        "key": "x", "fingerprint": fingerprint, "bulk_id": bulk.public_id,
+        "key": "x", "fingerprint": fingerprint, "bulk_id": bulk.public_id, "table": "days",
     }  # fmt: skip
     return World(team, clip, generation, places, clients | {"signed-out": Client()})
 

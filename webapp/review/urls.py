@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from webapp.review import auditing, failing, listing, operating
+from webapp.review import auditing, failing, listing, measuring, operating
 from webapp.review.scope import in_administration, in_team
 
 PAGES: list[tuple[str, Callable[..., Any], str]] = [
@@ -18,6 +18,8 @@ PAGES: list[tuple[str, Callable[..., Any], str]] = [
     ("failures/", failing.index, "jobs-failures"),
     ("failures/<str:fingerprint>/resolve/", failing.resolve, "failures-resolve"),
     ("failures/<str:fingerprint>/reopen/", failing.reopen, "failures-reopen"),
+    ("statistics/", measuring.index, "jobs-statistics"),
+    ("statistics/<str:table>.csv", measuring.as_csv, "jobs-statistics-csv"),
     ("audit/", auditing.index, "jobs-audit"),
     ("audit.csv", auditing.as_csv, "jobs-audit-csv"),
 ]
