@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, Q, QuerySet
+import numpy as np
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection
+from django.db.models import Aggregate, Count, DurationField, F, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -16,14 +22,46 @@ from jobs.models import Generation, Source, Status
 
 MODES = {"video": "Sound for a clip", "text": "Text to audio"}
 LONGEST = 500
+MOST = 10_000_000
 # A word, or words in quotation marks; before it may stand which field it is about.
 WORD = re.compile(r'(?:([A-Za-z]+):(?!//))?(?:"([^"]*)"|(\S+))')
+
+
+# Half are below the first, and 19 of 20 below the second.
+MIDDLE, NEARLY_ALL = 0.5, 0.95
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds: the 50th and the 95th percentile, interpolated; None where there is nothing to tell them of."""
+
+    middle: float | None = None
+    nearly_all: float | None = None
+
+
+class _Percentiles(Aggregate):
+    """Both percentiles of a duration, in one sort of PostgreSQL's."""
+
+    template = f"percentile_cont(ARRAY[{MIDDLE},{NEARLY_ALL}]) WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = ArrayField(DurationField())
+
+
+def _times(percentiles: list[timedelta] | None) -> Times:
+    return Times(*(each.total_seconds() for each in percentiles)) if percentiles else Times()
+
+
+def _times_of(generations: QuerySet[Generation], lasted: Any) -> Times:
+    """The same where the database has no percentiles."""
+    lengths = generations.annotate(lasted=lasted).exclude(lasted=None).values_list("lasted", flat=True)
+    seconds = [length.total_seconds() for length in lengths]
+    return Times(*map(float, np.quantile(seconds, (MIDDLE, NEARLY_ALL)))) if seconds else Times()
 
 
 @dataclass(frozen=True)
 class Filter:
     """Everything that narrows down, "" where it does not. `team`, `person` and `project` are ids or parts of names,
-    `since` and `until` days (ISO 8601, both included), `fingerprint` a group of failures; `q` is searched for, and may
+    `since` and `until` days (ISO 8601, both included), `longer` and `shorter` seconds that the run took more or less
+    than, `dearer` and `cheaper` the same of its cost, `fingerprint` a group of failures; `q` is searched for, and may
     say `status:`, `backend:`, `team:`, `person:`, `mode:`, `source:` and `id:` itself."""
 
     status: str = ""
@@ -34,6 +72,10 @@ class Filter:
     project: str = ""
     since: str = ""
     until: str = ""
+    longer: str = ""
+    shorter: str = ""
+    dearer: str = ""
+    cheaper: str = ""
     fingerprint: str = ""
     q: str = ""
 
@@ -60,6 +102,16 @@ class Filter:
         found = replace(self, status="").narrow(generations).order_by().values_list("status").annotate(Count("pk"))
         counted = dict(found)
         return {status: counted.get(status, 0) for status in Status}
+
+    def times(self, generations: QuerySet[Generation]) -> tuple[Times, Times]:
+        """How long those that it finds waited, and how long they ran."""
+        found = self.narrow(generations).order_by()
+        wait = F("started_at") - Coalesce(F("retried_at"), F("created_at"))
+        run = F("finished_at") - F("started_at")
+        if connection.vendor == "postgresql":
+            told = found.aggregate(wait=_Percentiles(wait), run=_Percentiles(run))
+            return _times(told["wait"]), _times(told["run"])
+        return _times_of(found, wait), _times_of(found, run)
 
     def _read(self) -> tuple[Q, list[str]]:
         wanted, misunderstood = Q(), []
@@ -104,12 +156,27 @@ def _condition(name: str, value: str) -> Q | None:
         if day is None:
             return None
         return Q(created_at__gte=_midnight(day)) if name == "since" else Q(created_at__lt=_midnight(day, after=1))
+    if name in ("longer", "shorter", "dearer", "cheaper"):
+        return _measured(name, value)
     if name == "person":
         of_name = Q(created_by__first_name__icontains=value) | Q(created_by__last_name__icontains=value)
         return Q(created_by__email__icontains=value) | of_name
     if name in ("team", "project"):
         return Q(**{f"{name}__public_id": value}) | Q(**{f"{name}__name__icontains": value})
     return Q(fingerprint=value) if name == "fingerprint" else _identified(value)
+
+
+def _measured(name: str, value: str) -> Q | None:
+    try:
+        number = float(value.replace(",", "."))
+    except ValueError:
+        return None
+    if not math.isfinite(number) or not 0 <= number <= MOST:
+        return None
+    if name in ("dearer", "cheaper"):
+        return Q(cost__gt=number) if name == "dearer" else Q(cost__lt=number)
+    began = F("finished_at") - timedelta(seconds=number)
+    return Q(started_at__lt=began) if name == "longer" else Q(started_at__gt=began)
 
 
 def _identified(value: str) -> Q:

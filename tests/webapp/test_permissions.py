@@ -106,6 +106,8 @@ POST  link-revoke                   yes      yes      403      403      404     
 POST  link-comments                 yes      yes      403      403      404      sign-in
 
 GET   team-jobs?                    yes      yes      403      403      404      sign-in
+GET   team-jobs-numbers?            yes      yes      403      403      404      sign-in
+GET   team-jobs-csv?                yes      yes      403      403      404      sign-in
 GET   team-jobs-job?                yes      yes      403      403      404      sign-in
 GET   team-jobs-failures?           yes      yes      403      403      404      sign-in
 POST  team-failures-resolve?        yes      yes      403      403      404      sign-in
@@ -119,6 +121,8 @@ GET   team-jobs-statistics-csv?     yes      yes      403      403      404     
 GET   admin-jobs-statistics         403      403      403      403      403      sign-in
 GET   admin-jobs-statistics-csv     403      403      403      403      403      sign-in
 GET   admin-jobs                    403      403      403      403      403      sign-in
+GET   admin-jobs-numbers            403      403      403      403      403      sign-in
+GET   admin-jobs-csv                403      403      403      403      403      sign-in
 GET   admin-jobs-job                403      403      403      403      403      sign-in
 GET   admin-jobs-failures           403      403      403      403      403      sign-in
 POST  admin-failures-resolve        403      403      403      403      403      sign-in

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import astuple
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -15,9 +17,10 @@ from django.urls import reverse
 
 from jobs import lifecycle
 from jobs.models import Clip, Generation, Status
-from jobs.review import Filter
+from jobs.review import Filter, Times
 from tests.webapp.conftest import PASSWORD, member
 from webapp.accounts.models import Role, Team, User
+from webapp.review import listing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
@@ -45,6 +48,13 @@ def failed(generation: Generation) -> Generation:
     return generation
 
 
+def taken(generation: Generation, *, wait: float, run: float, cost: str | None = None) -> None:
+    began = generation.created_at + timedelta(seconds=wait)
+    Generation.objects.filter(pk=generation.pk).update(
+        started_at=began, finished_at=began + timedelta(seconds=run), cost=cost
+    )
+
+
 def words(response: Any) -> str:
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", response.content.decode())).split())
 
@@ -56,6 +66,7 @@ def found(query: str) -> set[str]:
 def test_a_filter_finds_what_it_says_and_tells_what_it_did_not_understand(adam: Client, ask: Ask, stored: Clip) -> None:
     rain, ball = failed(ask(prompt="Rain on tin")), ask(stored, prompt="A ball")
     Generation.objects.filter(pk=ball.pk).update(backend="fal", remote={"request_id": "req-1"}, created_at=LEAP_DAY)
+    taken(rain, wait=2, run=6, cost="0.25")
     Team.objects.create(name="Elsewhere")
     both = {"Rain on tin", "A ball"}
     for query, prompts in {
@@ -69,6 +80,12 @@ def test_a_filter_finds_what_it_says_and_tells_what_it_did_not_understand(adam: 
         "project=film": set(),
         "since=2020-03-01": {"Rain on tin"},
         "until=2020-02-29": {"A ball"},
+        "longer=5": {"Rain on tin"},
+        "longer=6": set(),
+        "shorter=6,5": {"Rain on tin"},
+        "shorter=6": set(),
+        "dearer=0.2&cheaper=.3": {"Rain on tin"},
+        "dearer=0.25": set(),
         f"fingerprint={rain.fingerprint}": {"Rain on tin"},
         "q=tin+rain": {"Rain on tin"},
         "q=ball.mp4": {"A ball"},
@@ -83,9 +100,11 @@ def test_a_filter_finds_what_it_says_and_tells_what_it_did_not_understand(adam: 
         asked = Filter.of(QueryDict(query))
         assert not asked.misunderstood, query
         assert Filter.of(QueryDict(asked.query)) == asked
-    odd = Filter.of(QueryDict("status=lost&since=2020-13-01&until=9999-12-31&q=colour:red+status:odd+rain%00"))
+    odd = Filter.of(
+        QueryDict("status=lost&since=2020-13-01&until=9999-12-31&longer=nan&dearer=-1&q=colour:red+status:odd+rain%00")
+    )
     assert odd.misunderstood == [
-        "status:lost", "since:2020-13-01", "until:9999-12-31", "colour:red", "status:odd",
+        "status:lost", "since:2020-13-01", "until:9999-12-31", "longer:nan", "dearer:-1", "colour:red", "status:odd",
     ]  # fmt: skip
     assert found(odd.query) == {"Rain on tin"}
     assert Filter().counts(Generation.everything.all())[Status.FAILED] == 1
@@ -103,7 +122,8 @@ def test_the_list_counts_pages_and_operates_on_what_is_chosen(
         page = adam.get(reverse("team-jobs"))
     said = words(page)
     assert "All 51 Queued 50 Running 0 Succeeded 0 Failed 1 Cancelled 0" in said
-    assert "1–50 of 51 jobs · 100 % of what ended failed" in said
+    assert "51 jobs · 100 % of what ended failed" in said
+    assert "1–50 of 51 jobs" in said
     assert "Retry all 51 found…" in said
     assert "Rain" not in said
     last = words(adam.get(reverse("team-jobs"), {"page": "999"}))
@@ -140,6 +160,35 @@ def test_a_job_shows_what_happened_and_what_may_be_done(
     assert f'href="{reverse("generation", args=[generation.public_id])}"' not in elsewhere
     stored.file.storage.delete(str(stored.file.name))
     assert "Clip missing" in words(adam.get(reverse("team-jobs-job", args=[generation.public_id])))
+
+
+def test_numbers_and_a_table_of_what_is_found(
+    adam: Client, ask: Ask, stored: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Filter().times(Generation.everything.all()) == (Times(), Times())
+    for seconds, prompt in ((1, "Wind"), (2, "Wind"), (5, "=Rain()")):
+        taken(ask(stored, prompt=prompt), wait=seconds, run=10 * seconds, cost="0.1")
+    times = [value for of in Filter().times(Generation.everything.all()) for value in astuple(of)]
+    assert times == pytest.approx([2, 4.7, 20, 47])
+    said = words(adam.get(reverse("team-jobs"), {"q": "wind"}))
+    assert "2 jobs · Wait: half within 1.5 s , 95 % within 1.9 s · Run: half within 15.0 s" in said
+    answer: Any = adam.get(reverse("team-jobs-csv"), {"longer": "15"})
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="soundstage-jobs.csv"'
+    rows = list(csv.DictReader(b"".join(answer.streaming_content).decode().splitlines()))
+    assert [row["prompt"] for row in rows] == ["'=Rain()", "Wind"]
+    assert (rows[0]["clip"], rows[0]["wait (s)"], rows[0]["run (s)"], rows[0]["cost"]) == (
+        "ball.mp4", "5.000", "50.000", "0.1",
+    )  # fmt: skip
+
+    # Many jobs are listed first and counted by a second request.
+    monkeypatch.setattr(listing, "MANY", 3)
+    many = adam.get(reverse("team-jobs"), {"q": "wind"})
+    assert "1–2 CSV of all" in words(many)
+    assert "All Queued Running" in words(many)
+    address = unescape(re.findall(r'data-numbers="([^"]+)"', many.content.decode())[0])
+    assert "All 2 Queued 2 Running 0" in words(adam.get(address))
+    assert "All 2 Queued 2" in words(adam.get(reverse("team-jobs"), {"q": "wind", "counted": "1"}))
+    assert "1–3 of 3 jobs" in words(adam.get(reverse("team-jobs"), {"page": "9"}))
 
 
 def test_a_team_does_not_see_the_jobs_of_another(ask: Ask) -> None:

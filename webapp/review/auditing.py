@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -10,18 +9,17 @@ from typing import Any
 
 from django import forms
 from django.db.models import Q, QuerySet
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from jobs.models import AuditAction, AuditEntry
+from webapp.review import spreadsheet
 from webapp.review.scope import ReviewRequest, Scope, show
 
 LINES_PER_PAGE = 50
 COLUMNS = ("at", "by", "action", "target", "team", "as administrator of", "bulk operation", "before", "after")
-# What a spreadsheet would take for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class AuditFilter(forms.Form):
@@ -100,23 +98,12 @@ def index(request: ReviewRequest) -> HttpResponse:
 def as_csv(request: ReviewRequest) -> HttpResponseBase:
     """`GET …/audit.csv`: what the page shows for the same filter, all of it, in the order it was written."""
     entries = AuditFilter(request.GET).narrow(_entries(request)).order_by("pk").select_related("bulk")
-    lines = csv.writer(Line())
-    response = StreamingHttpResponse(_lines(lines, entries), content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = 'attachment; filename="soundstage-audit.csv"'
-    return response
+    return spreadsheet.download("audit", COLUMNS, _rows(entries))
 
 
-class Line:
-    """Hands each written line on, for `csv.writer`."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def _lines(writer: Any, entries: QuerySet[AuditEntry]) -> Iterator[str]:
-    yield writer.writerow(COLUMNS)
+def _rows(entries: QuerySet[AuditEntry]) -> Iterator[tuple[str, ...]]:
     for entry in entries.iterator(1000):
-        cells = (
+        yield (
             entry.at.isoformat(timespec="seconds"),
             entry.by_name,
             entry.action,
@@ -127,7 +114,6 @@ def _lines(writer: Any, entries: QuerySet[AuditEntry]) -> Iterator[str]:
             json.dumps(entry.before, ensure_ascii=False, sort_keys=True),
             json.dumps(entry.after, ensure_ascii=False, sort_keys=True),
         )
-        yield writer.writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells])
 
 
 def _entries(request: ReviewRequest) -> QuerySet[AuditEntry]:

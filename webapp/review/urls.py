@@ -12,6 +12,8 @@ from webapp.review.scope import in_administration, in_team
 
 PAGES: list[tuple[str, Callable[..., Any], str]] = [
     ("", listing.index, "jobs"),
+    ("numbers/", listing.numbers, "jobs-numbers"),
+    ("jobs.csv", listing.as_csv, "jobs-csv"),
     ("job/<str:generation_id>/", listing.job, "jobs-job"),
     ("operate/", operating.operate, "jobs-operate"),
     ("operations/<str:bulk_id>/", operating.operation, "jobs-operation"),
