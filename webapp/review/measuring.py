@@ -17,9 +17,9 @@ from django.views.decorators.http import require_safe
 from jobs import statistics
 from jobs.models import Status
 from jobs.statistics import Day, OfBackend, Range, Spending, Spread
-from webapp.review.auditing import FORMULA
 from webapp.review.listing import duration
 from webapp.review.scope import ReviewRequest, Scope, show
+from webapp.review.spreadsheet import FORMULA
 from webapp.studio import labels
 
 DAYS = 30
