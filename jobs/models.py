@@ -305,6 +305,8 @@ class Generation(models.Model):
             models.Index(
                 fields=["deleted_at"], name="generation_in_trash", condition=models.Q(deleted_at__isnull=False)
             ),
+            # What ended lately, every minute (`jobs.alerts`).
+            models.Index(fields=["finished_at"], name="generation_finished"),
             # Counting failures reads this alone, not the rows.
             models.Index(
                 fields=["fingerprint", "failed_at", "team", "created_by"],
@@ -546,6 +548,22 @@ class Activity(models.Model):
 
     def __str__(self) -> str:
         return f"{self.by} {self.verb} {self.subject}".strip()
+
+
+class AlertName(models.TextChoices):
+    FAILURES = "failures", "many jobs fail"
+    WAITING = "waiting", "jobs wait for long"
+
+
+class Alert(models.Model):
+    """Whether whoever is to be told (`jobs.alerts`) knows that something is wrong."""
+
+    name = models.CharField(max_length=20, unique=True, choices=AlertName)
+    raised = models.BooleanField(default=False)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {'raised' if self.raised else 'cleared'}"
 
 
 class WorkerHeartbeat(models.Model):

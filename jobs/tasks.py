@@ -10,7 +10,7 @@ from celery.signals import worker_ready
 from django.conf import settings
 from django.utils import timezone
 
-from jobs import lifecycle, operations, pipeline, previews, trash
+from jobs import alerts, lifecycle, operations, pipeline, previews, trash
 from jobs.celery import app
 from jobs.doorbell import ring
 from jobs.models import Clip, WorkerHeartbeat
@@ -58,6 +58,12 @@ def sweep() -> None:
         ring("make_preview", primary_key)
     for primary_key in operations.overdue():
         ring("carry_on", primary_key)
+
+
+@app.task
+def check_alerts() -> None:
+    """Mail whoever is to be told what is wrong, and what no longer is; a second delivery finds it sent."""
+    alerts.check()
 
 
 @app.task

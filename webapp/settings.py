@@ -247,6 +247,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "jobs.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
     # "At once" is within the minute.
     "mail-comments": {"task": "webapp.comments.tasks.send_mail", "schedule": 60.0, "options": {"expires": 60}},
+    "check-alerts": {"task": "jobs.tasks.check_alerts", "schedule": 60.0, "options": {"expires": 60}},
     "empty-trash": {"task": "jobs.tasks.empty_trash", "schedule": crontab(hour=3, minute=30)},
 }
 if CELERY_BROKER_URL.startswith("filesystem"):
@@ -325,6 +326,13 @@ SCENARIO_DAILY_LIMIT = environment.amount("SCENARIO_DAILY_LIMIT", "0")
 # --- Watching -------------------------------------------------------------------------------------------------------
 # Whoever asks for `/metrics` carries it; without one there is no such page.
 METRICS_TOKEN = environment.text("METRICS_TOKEN")
+# Who is mailed when many jobs fail or wait for long, and when that is over. 0: not told of.
+ALERT_EMAILS = environment.words("ALERT_EMAILS")
+# So many of those that ended in the last minutes, if there were as many as the least.
+ALERT_FAILURE_PERCENT = environment.number("ALERT_FAILURE_PERCENT", 20)
+ALERT_FAILURE_MINUTES = environment.number("ALERT_FAILURE_MINUTES", 60)
+ALERT_FAILURE_LEAST = environment.number("ALERT_FAILURE_LEAST", 10)
+ALERT_WAITING_SECONDS = environment.number("ALERT_WAITING_SECONDS", 600)
 
 # --- Logs -----------------------------------------------------------------------------------------------------------
 HEALTH = ("/healthz", "/readyz")
