@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.programs import ROOT, free_port, listens, needed, wait_until
+from tests.programs import ROOT, Soundstage, free_port, listens, needed, soundstage, wait_until
 
 MAX_UPLOAD_MB = 2
+GENERATION_MS = 60_000
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -120,3 +122,21 @@ def visit(chromium: Browser, site: Site) -> Iterator[Visit]:
 def page(visit: Visit) -> Page:
     """A page of Alice's."""
     return visit("alice")
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Soundstage]:
+    """All of Soundstage, with nobody in it yet."""
+    with soundstage(tmp_path_factory.mktemp("installation") / "data") as running:
+        yield running
+
+
+def wait_for_result(page: Page) -> None:
+    """The page turns from waiting to the result by itself."""
+    expect(page).to_have_url(re.compile(r"/g/gen_[\w-]{22}/$"))
+    mark = page.evaluate("window.here = performance.timeOrigin")
+    expect(page.locator("[data-player]")).to_be_visible(timeout=GENERATION_MS)
+    assert page.evaluate("window.here") == mark, "the page was loaded again"
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('[data-locked]')].every((media) => media.readyState >= 3)"
+    )

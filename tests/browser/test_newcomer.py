@@ -13,23 +13,18 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import wait_for_result
 from tests.clips import bouncing_ball
 from tests.jobs.media.files import facts, packets
-from tests.programs import Soundstage, soundstage
+from tests.programs import Soundstage
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 EMAIL, PASSWORD = "ada@example.org", "a quiet room at night"
 IMPACTS = (0.6, 1.3, 2.1)
 FPS = 25.0
-PATIENCE_MS, GENERATION_MS = 20_000, 60_000
+PATIENCE_MS = 20_000
 FAILED_BEFORE = pytest.StashKey[int]()
-
-
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Soundstage]:
-    with soundstage(tmp_path_factory.mktemp("newcomer") / "data") as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -77,17 +72,6 @@ def look(page: Page, name: str) -> None:
             page.emulate_media(color_scheme=scheme)
             page.screenshot(path=f"{folder}/{name}-{width}-{scheme}.png", full_page=True)
         page.emulate_media(color_scheme=None)
-
-
-def wait_for_result(page: Page) -> None:
-    """The page turns from waiting to the result by itself."""
-    expect(page).to_have_url(re.compile(r"/g/gen_[\w-]{22}/$"))
-    mark = page.evaluate("window.here = performance.timeOrigin")
-    expect(page.locator("[data-player]")).to_be_visible(timeout=GENERATION_MS)
-    assert page.evaluate("window.here") == mark, "the page was loaded again"
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('[data-locked]')].every((media) => media.readyState >= 3)"
-    )
 
 
 # The tests are the steps of one way, in order.
