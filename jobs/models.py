@@ -307,6 +307,12 @@ class Generation(models.Model):
             ),
             # What ended lately, every minute (`jobs.alerts`).
             models.Index(fields=["finished_at"], name="generation_finished"),
+            # The review lists everything, also what is in the trash: all of the installation's, all of a team's, and
+            # of a status, of which there may be few; counting by status reads the latter alone, not the rows.
+            models.Index(fields=["-created_at", "-id"], name="generation_review"),
+            models.Index(fields=["team", "-created_at", "-id"], name="generation_review_of_team"),
+            models.Index(fields=["status", "-created_at", "-id"], name="generation_review_of_status"),
+            models.Index(fields=["team", "status", "-created_at", "-id"], name="generation_review_team_status"),
             # Counting failures reads this alone, not the rows.
             models.Index(
                 fields=["fingerprint", "failed_at", "team", "created_by"],

@@ -21,6 +21,8 @@ from jobs.backends import registry
 from jobs.models import Generation, Source, Status
 
 MODES = {"video": "Sound for a clip", "text": "Text to audio"}
+# Ids that are ours alone: of a generation, and of a clip.
+OURS = re.compile(r"(?:gen|asset)_[\w-]{10,}")
 LONGEST = 500
 MOST = 10_000_000
 # A word, or words in quotation marks; before it may stand which field it is about.
@@ -180,10 +182,14 @@ def _measured(name: str, value: str) -> Q | None:
 
 
 def _identified(value: str) -> Q:
+    if OURS.fullmatch(value):  # asked for by one column, it is found by that column's index
+        return Q(public_id=value) if value.startswith("gen") else Q(clip__public_id=value)
     return Q(public_id=value) | Q(clip__public_id=value) | Q(remote__request_id=value)
 
 
 def _said(word: str) -> Q:
+    if OURS.fullmatch(word):
+        return _identified(word)
     return _identified(word) | Q(prompt__icontains=word) | Q(clip__name__icontains=word)
 
 
