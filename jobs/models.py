@@ -270,6 +270,8 @@ class Generation(models.Model):
     peaks: models.JSONField[list[tuple[float, float]]] = models.JSONField(
         default=list, blank=True, help_text="jobs.media.waveform.peaks"
     )
+    # Null: silent, too short to measure, or made before it was measured.
+    loudness = models.FloatField(null=True, blank=True, help_text="LUFS, jobs.media.loudness")
     events: models.JSONField[list[dict[str, Any]]] = models.JSONField(default=list, blank=True)
     understood: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, blank=True)
     notes: models.JSONField[list[str]] = models.JSONField(

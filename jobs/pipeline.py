@@ -313,6 +313,7 @@ def _mux(generation: Generation, answer: Answer, folder: Path) -> Result:
         files=files,
         facts={
             "peaks": finished.peaks,
+            "loudness": finished.loudness,
             "events": answer.events,
             "understood": answer.understood,
             "notes": _notes(finished.audio, seconds),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.media.audio import AudioFacts, extract_audio
+from jobs.media.loudness import loudness
 from jobs.media.mux import MuxFacts, mux
 from jobs.media.preview import poster, preview
 from jobs.media.probe import ClipFacts, Limits, probe
@@ -18,6 +19,7 @@ class Finished:
 
     audio: AudioFacts
     peaks: list[tuple[float, float]]
+    loudness: float | None
     muxes: list[MuxFacts]
 
 
@@ -53,5 +55,6 @@ def finish(delivered: Path, seconds: float, wav_target: Path, muxes: list[Mux]) 
     return Finished(
         audio=audio,
         peaks=peaks(wav_target),
+        loudness=loudness(wav_target),
         muxes=[mux(wanted.clip, wav_target, wanted.target, wanted.facts) for wanted in muxes],
     )

@@ -20,6 +20,7 @@ export class LockedPlayers extends EventTarget {
   #scrubbing = false;
   #goals = new Map(); // where an element that is still seeking has to go next
   #volume = 1;
+  #gains = new Map(); // of elements that are turned down against the others, 0..1
   #muted = false;
   #rate = 1;
   #loop = false;
@@ -153,6 +154,12 @@ export class LockedPlayers extends EventTarget {
     this.#changed();
   }
 
+  /** Turn `element` down against the others: a factor, 0..1. */
+  setGain(element, gain) {
+    this.#gains.set(element, gain);
+    this.#mix();
+  }
+
   get muted() {
     return this.#muted;
   }
@@ -193,7 +200,7 @@ export class LockedPlayers extends EventTarget {
   #mix() {
     for (const element of this.#elements) {
       element.muted = this.#muted || element !== this.#heard;
-      element.volume = this.#volume;
+      element.volume = this.#volume * (this.#gains.get(element) ?? 1);
       element.playbackRate = this.#rate;
     }
   }

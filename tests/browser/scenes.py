@@ -65,8 +65,8 @@ def _rise(time: float) -> float:
     return math.sin(math.pi * (time - begin) / (end - begin))
 
 
-def make_sound(path: Path, seconds: float) -> list[Any]:
-    """A WAV with a decaying knock at each of `IMPACTS`; returns what `jobs.media.waveform` makes of such a sound."""
+def make_sound(path: Path, seconds: float, gain: float = 1.0) -> list[Any]:
+    """A WAV with a decaying knock at each of `IMPACTS`, times `gain`; returns its peaks as `jobs.media.waveform`."""
     rate = 48_000
     time = np.arange(round(seconds * rate)) / rate
     sound: NDArray[np.float64] = 0.01 * np.random.default_rng(5).standard_normal(len(time))
@@ -74,7 +74,7 @@ def make_sound(path: Path, seconds: float) -> list[Any]:
         since = np.maximum(time - impact, 0)
         level = (0.9, 0.5, 0.75, 0.6, 0.35, 0.8)[index]
         sound += (time >= impact) * level * np.exp(-since / 0.12) * np.sin(2 * np.pi * 310 * since)
-    sound = np.clip(sound, -1, 1)
+    sound = gain * np.clip(sound, -1, 1)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -89,6 +89,7 @@ def make_everything() -> dict[str, Any]:
     from django.utils import timezone
 
     from jobs import keys, projects, trash
+    from jobs.media.loudness import loudness
     from jobs.models import Clip, Generation, Stage, Status
     from webapp.accounts import invitations
     from webapp.accounts.models import Membership, Role, User
@@ -134,7 +135,7 @@ def make_everything() -> dict[str, Any]:
         made.save()
         return made
 
-    def generation(of: Clip | None, status: Status, **fields: Any) -> str:
+    def generation(of: Clip | None, status: Status, level: float = 1.0, **fields: Any) -> str:
         known: dict[str, Any] = {
             "prompt": "A heavy wooden ball bounces on a stone floor, in a large empty hall",
             "negative_prompt": "music, voices",
@@ -146,7 +147,7 @@ def make_everything() -> dict[str, Any]:
         made = Generation(team=team, created_by=user, clip=of, status=status, **(known | fields))
         if status == Status.SUCCEEDED:
             sound = folder / "sound.wav"
-            made.peaks = make_sound(sound, SECONDS)
+            made.peaks, made.loudness = make_sound(sound, SECONDS, level), loudness(sound)
             store(made.audio, sound, "audio.wav")
             made.timings = {"preparing": 0.21, "generating": 1.94, "muxing": 0.18, "publishing": 0.06}
             made.started_at, made.finished_at = made.created_at, made.created_at + timedelta(seconds=2.6)
@@ -163,7 +164,7 @@ def make_everything() -> dict[str, Any]:
     tall = clip("tall", 360, 640)
     foreign = clip("foreign", 640, 360, plays_in_browsers=False)
     for day in range(1, 31):
-        at = {"created_at": now - timedelta(days=day), "seed": 100 + day}
+        at: dict[str, Any] = {"created_at": now - timedelta(days=day), "seed": 100 + day}
         generation(None, Status.CANCELLED, prompt=f"Rain on a tin roof, take {day}", **at)
     film = projects.make(team, user, "The Long Night")
     Generation.objects.filter(seed__range=(101, 103)).update(project=film)
@@ -196,7 +197,7 @@ def make_everything() -> dict[str, Any]:
             ),
             "failed_sound": generation(None, Status.FAILED, error="The sound engine did not finish within 15 minutes."),
             "cancelled": generation(tall, Status.CANCELLED),
-            "bought": generation(silent, Status.SUCCEEDED, **bought),
+            "bought": generation(silent, Status.SUCCEEDED, level=0.5, **bought),
             "refused": generation(
                 silent, Status.FAILED, error_kind="policy", error="fal refused this by its content policy.", **bought
             ),

@@ -57,6 +57,14 @@ def open_a_clip(page: Page) -> None:
     expect(page.locator(".take-note")).to_have_text("It is the driest.")
 
 
+def compare_two(page: Page) -> None:
+    page.locator(".card h2 a").first.click()
+    page.locator("input[name=a]").first.check()
+    page.locator("input[name=b]").last.check()
+    page.get_by_role("button", name="Compare A and B").click()
+    expect(page.get_by_role("region", name="Two takes")).to_be_visible()
+
+
 def share(page: Page) -> None:
     page.locator(".card h2 a").first.click()
     page.get_by_role("button", name="Share…").click()
@@ -155,6 +163,7 @@ PAGES: dict[str, tuple[str | None, str, Callable[[Page], None] | None]] = {
     "library, as a list": ("alice", "/library/?view=list&q=o&status=succeeded", None),
     "library, clips": ("victor", "/library/?kind=clips", None),
     "clip": ("alice", "/library/?kind=clips&q=bounce.mp4", open_a_clip),
+    "clip, compared": ("alice", "/library/?kind=clips&q=bounce.mp4", compare_two),
     "library, nothing found": ("alice", "/library/?q=xyzzy&since=never", None),
     "notifications, none": ("nora", "/notifications/", None),
     "projects": ("alice", "/projects/", None),

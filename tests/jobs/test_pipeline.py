@@ -51,6 +51,8 @@ def test_a_clip_comes_back_with_sound(engine: PretendEngine, clip: Clip, ask: As
     assert generation.events == [{"time": 0.5, "strength": 0.9}]
     assert generation.understood == {"summary": "Knocks on wood."}
     assert max(high for _, high in generation.peaks) > 0.2
+    assert generation.loudness is not None
+    assert -40 < generation.loudness < -5
     assert set(generation.timings) == {"preparing", "generating", "muxing", "publishing"}
 
 

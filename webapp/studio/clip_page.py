@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -18,6 +19,7 @@ from webapp.accounts.access import TeamRequest, clip_of
 from webapp.accounts.permissions import Action
 from webapp.studio.clips import facts
 from webapp.studio.history import listed
+from webapp.studio.results import peaks_words
 
 MOST_TAKES = 50
 GONE = "This take is in the trash or gone, so it can’t be chosen. Choose another one."
@@ -49,9 +51,22 @@ class Take:
     refusal: str = ""
 
 
+@dataclass(frozen=True)
+class Side:
+    """One of two takes that are compared: `gain` (0..1) brings it to the loudness of the quieter one.
+
+    `page` is what the player's templates show of it.
+    """
+
+    letter: str
+    generation: Generation
+    gain: float
+    page: dict[str, Any]
+
+
 @require_safe
 def clip(request: TeamRequest, clip_id: str) -> HttpResponse:
-    """`GET /clips/<id>/`; of what is in the trash, that it is there."""
+    """`GET /clips/<id>/`, with `?a=gen_…&b=gen_…` to compare two takes; of what is in the trash, that it is."""
     shown = clip_of(request, clip_id, in_trash_too=True)
     if shown.deleted_at:
         context = {"clip": shown, "expires_at": expires_at(shown.deleted_at)}
@@ -100,14 +115,35 @@ def _page(
     others = list((takes.exclude(pk=chosen.pk) if chosen else takes)[: MOST_TAKES + 1])
     rows = [take(generation) for generation in others[:MOST_TAKES]]
     first = take(chosen) if chosen else None
+    compared = _compared(shown, request.GET.get("a", ""), request.GET.get("b", ""))
     context = {
         "clip": shown,
         "facts": facts(shown),
         "chosen": first,
         "takes": rows,
         "more": len(others) > len(rows),
+        "comparable": sum(row.generation.status == Status.SUCCEEDED for row in (first, *rows) if row) > 1,
+        "compared": compared,
+        "matched": all(side.generation.loudness is not None for side in compared),
         "seen": Seen.of(shown),
         # It is said at the take that it is about, where that has a field on the page.
         "refusal": "" if any(row.refusal for row in (first, *rows) if row) else refusal,
     }
     return render(request, "studio/clip.html", context, status=status)
+
+
+def _compared(shown: Clip, *chosen: str) -> list[Side]:
+    """The two takes with these ids, in this order; none where one has no sound, is not the clip's, or both are one."""
+    takes = Generation.objects.filter(clip=shown, status=Status.SUCCEEDED, public_id__in=[*filter(None, chosen)])
+    by_id = {take.public_id: take for take in takes}
+    if len(by_id) != len(chosen):
+        return []
+    pair = [by_id[public_id] for public_id in chosen]
+    measured = [take.loudness for take in pair if take.loudness is not None]
+    quieter = min(measured) if len(measured) == len(pair) else None
+    sides = []
+    for letter, take in zip("AB", pair, strict=True):
+        louder_by = take.loudness - quieter if quieter is not None and take.loudness is not None else 0.0
+        page = {"duration": shown.duration, "marks": [], "peaks": peaks_words(take), "original": {"silent": False}}
+        sides.append(Side(letter, take, 10 ** (-louder_by / 20), page))
+    return sides

@@ -215,7 +215,7 @@ class Page:
             width=clip.width if clip else 0,
             height=clip.height if clip else 0,
             poster=reverse("clip-file", args=[clip.public_id, "poster"]) if clip else "",
-            peaks=",".join(f"{low:g},{high:g}" for low, high in generation.peaks),
+            peaks=peaks_words(generation),
             marks=_marks(generation.events),
             understanding=Understanding.of(generation.understood) if generation.understood else None,
             made_by=made_by,
@@ -252,6 +252,11 @@ def announcement(generation: Generation) -> str:
     if generation.status == Status.SUCCEEDED:
         return "The sound is ready."
     return f"{AT_REST[Status(generation.status)]}. {generation.error}".strip()
+
+
+def peaks_words(generation: Generation) -> str:
+    """The waveform as static/js/waveform.js reads it."""
+    return ",".join(f"{low:g},{high:g}" for low, high in generation.peaks)
 
 
 def _steps(generation: Generation) -> list[Step]:
