@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0011_longest_first"),
+        ("jobs", "0012_alert"),
     ]
 
     operations = [
