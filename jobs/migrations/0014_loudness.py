@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0012_alert"),
+        ("jobs", "0013_review_of_many"),
     ]
 
     operations = [
