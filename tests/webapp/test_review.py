@@ -131,6 +131,10 @@ def test_the_list_counts_pages_and_operates_on_what_is_chosen(
     assert "Rain It broke." in last
     assert "Not understood, and left aside: colour:red ." in words(root.get(reverse("admin-jobs"), {"q": "colour:red"}))
     assert "No such job" in words(root.get(reverse("admin-jobs"), {"q": "thunder"}))
+    # In the administration `team` is a part of the filter, and not the team that one acts for.
+    assert "1–1 of 1 job " in words(root.get(reverse("admin-jobs"), {"status": "failed", "team": ""}))
+    assert "1–1 of 1 job " in words(root.get(reverse("admin-jobs"), {"status": "failed", "team": first.team.public_id}))
+    assert "No such job" in words(root.get(reverse("admin-jobs"), {"team": "elsewhere"}))
     everybodys = root.get(reverse("admin-jobs"), {"status": "failed"})
     assert "1–1 of 1 job " in words(everybodys)
     assert "Night Shift" in words(everybodys)

@@ -57,7 +57,8 @@ class CurrentTeam:
         request.current = by_team.get(request.session.get(SWITCHED_TO, ""), request.memberships[0])
         request.membership, request.team = request.current, request.current.team
         named = request.GET.get("team")
-        if named is not None:
+        # The administration is of all teams; `team` there is what it looks for.
+        if named is not None and not request.path.startswith(reverse("admin:index")):
             if named not in by_team:
                 raise Http404("There is no such team.")
             request.membership, request.team = by_team[named], by_team[named].team
