@@ -69,6 +69,7 @@ urlpatterns = [
     path("team/members/<int:membership_id>/owner/", team_pages.hand_over, name="team-hand-over"),
     path("team/links/", team_links.index, name="team-links"),
     path("team/links/new/", team_links.create, name="team-link-new"),
+    path("team/links/<int:link_id>/", team_links.find, name="team-link"),
     path("team/links/<int:link_id>/comments/", team_links.take_comments, name="link-comments"),
     path("team/links/<int:link_id>/revoke/", team_links.revoke, name="link-revoke"),
     path("share/<str:share_token>/", guest_pages.page, name="share"),

@@ -350,7 +350,7 @@ def test_guests_and_the_team_talk_and_guests_see_nothing_else(
     thread = Comment.objects.get(text__startswith="Can it")
     seen = page(alice, sound)
     assert '<bdi>Clara Client</bdi></strong> <span class="badge">Guest</span>' in seen
-    assert f"#link-{link.pk}" in seen
+    assert reverse("team-link", args=[link.pk]) in seen
     assert unread(mia) == 0
     assert thread.mentioned.count() == 0
     say(alice, sound, "Yes; @Mia Chen will", thread=thread.pk)

@@ -99,6 +99,7 @@ POST  team-backend-key-remove?      yes      yes      403      403      404     
 POST  team-switch                   yes      yes      yes      yes      404      sign-in
 
 GET   team-links?                   yes      yes      yes      403      404      sign-in
+GET   team-link                     yes      yes      yes      403      404      sign-in
 POST  team-link-new?                yes      yes      yes      403      404      sign-in
 POST  team-link-new?+confirmed      yes      yes      yes      403      404      sign-in
 GET   link-revoke                   yes      yes      403      403      404      sign-in

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from jobs.models import Clip, Generation, Status
 from tests.webapp.conftest import Elements, member
 from webapp.accounts.models import Role, Team, User
 from webapp.sharing.models import ShareLink
+from webapp.sharing.team_pages import LINKS_PER_PAGE
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
@@ -179,6 +181,21 @@ def test_the_team_sees_its_links_and_how_often_each_was_looked_at(
     assert link.token not in listed
     assert "revoked" in listed
     assert "revoked a link to" in alice.get(reverse("team-activity")).content.decode()
+
+
+def test_many_links_are_paged_and_each_is_found_on_its_page(alice: Client, team: Team) -> None:
+    now = timezone.now()
+    made_at = [now - timedelta(minutes=minutes) for minutes in range(LINKS_PER_PAGE)] + [now - timedelta(days=1)] * 2
+    ShareLink.objects.bulk_create(ShareLink(team=team, created_at=moment) for moment in made_at)
+    # Of two of the same moment the later comes first.
+    newest_first = [link.pk for link in ShareLink.objects.order_by("-created_at", "-pk")]
+    for number, expected in ((1, newest_first[:LINKS_PER_PAGE]), (2, newest_first[LINKS_PER_PAGE:])):
+        listed = alice.get(reverse("team-links"), {"page": number}).content.decode()
+        assert [int(found) for found in re.findall(r'<li id="link-(\d+)"', listed)] == expected
+        for link in (expected[0], expected[-1]):
+            there = alice.get(reverse("team-link", args=[link])).headers["Location"]
+            assert there == f"{reverse('team-links')}?team={team.public_id}&page={number}#link-{link}"
+    assert alice.get(reverse("team-links"), {"page": 3}).status_code == 404
 
 
 def test_members_revoke_their_own_links_and_admins_any(alice: Client, team: Team, pier: Generation) -> None:

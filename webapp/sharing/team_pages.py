@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import InvalidPage, Paginator
 from django.db.models import Count, Prefetch, Q
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -14,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from jobs.models import Generation, Status
 from webapp.accounts.access import TeamRequest, needs, thing_of
+from webapp.accounts.models import Team
 from webapp.accounts.permissions import RULES, Action, may
 from webapp.sharing import links
 from webapp.sharing.models import ShareLink
@@ -21,7 +25,7 @@ from webapp.studio.selection import onward, selected
 
 # More at once is a library, not a choice that somebody is asked to compare.
 GENERATIONS_PER_LINK = 50
-SHOWN = 200
+LINKS_PER_PAGE = 25
 
 
 class ShareForm(forms.Form):
@@ -71,7 +75,7 @@ def create(request: TeamRequest) -> HttpResponse:
     if form.is_valid():
         links.share(request.team, request.user, generations, **form.cleaned_data)
         messages.success(request, "The link is ready. Copy it, and hand it to whom it is for.")
-        return redirect(f"{reverse('team-links')}?team={request.team.public_id}")
+        return redirect(_page(request.team))
     context = {
         "form": form,
         "generations": generations,
@@ -85,19 +89,30 @@ def create(request: TeamRequest) -> HttpResponse:
 @never_cache
 @needs(Action.SHARE)
 def index(request: TeamRequest) -> HttpResponse:
-    """`GET /team/links/`: all of the team's, the newest first."""
+    """`GET /team/links/?page=2`: all of the team's, the newest first."""
     shown = Prefetch("generations", Generation.objects.only("prompt", "public_id").order_by("created_at", "id"))
     found = ShareLink.objects.filter(team=request.team).select_related("created_by").prefetch_related(shown)
     found = found.annotate(said=Count("comments", filter=Q(comments__author=None), distinct=True))
+    try:
+        page = Paginator(found.order_by("-created_at", "-id"), LINKS_PER_PAGE).page(request.GET.get("page", 1))
+    except InvalidPage:
+        raise Http404("There is no such page of the links.") from None
     rows = [
         {
             "link": link,
             "address": request.build_absolute_uri(reverse("share", args=[link.token])),
             "may_change": _may_change(request, link),
         }
-        for link in found.order_by("-created_at", "-id")[:SHOWN]
+        for link in page
     ]
-    return render(request, "sharing/index.html", {"rows": rows})
+    numbers = page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1)
+    return render(request, "sharing/index.html", {"rows": rows, "page": page, "page_numbers": numbers})
+
+
+@require_safe
+def find(request: TeamRequest, link_id: int) -> HttpResponse:
+    """`GET /team/links/<id>/`: leads to the link on whichever page of the list it is now."""
+    return redirect(_place(thing_of(request, ShareLink.objects.select_related("team"), Action.SHARE, pk=link_id)))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -109,8 +124,9 @@ def revoke(request: TeamRequest, link_id: int) -> HttpResponse:
             messages.success(request, "The link is revoked: it shows nothing any more.")
         else:
             messages.error(request, "This link was revoked already.")
-        return redirect(f"{reverse('team-links')}?team={request.team.public_id}")
-    return render(request, "sharing/revoke.html", {"generations": link.generations.filter(deleted_at=None)})
+        return redirect(_place(link))
+    context = {"generations": link.generations.filter(deleted_at=None), "back": _place(link)}
+    return render(request, "sharing/revoke.html", context)
 
 
 @require_POST
@@ -120,7 +136,7 @@ def take_comments(request: TeamRequest, link_id: int) -> HttpResponse:
     link.takes_comments = "takes_comments" in request.POST
     link.save(update_fields=["takes_comments"])
     messages.success(request, f"Guests of the link {'may comment now' if link.takes_comments else 'comment no more'}.")
-    return redirect(f"{reverse('team-links')}?team={request.team.public_id}#link-{link.pk}")
+    return redirect(_place(link))
 
 
 def _link(request: TeamRequest, link_id: int) -> ShareLink:
@@ -129,6 +145,18 @@ def _link(request: TeamRequest, link_id: int) -> ShareLink:
     if not _may_change(request, link):
         raise PermissionDenied(RULES[Action.MANAGE_LINKS].refusal)
     return link
+
+
+def _page(team: Team, number: int = 1) -> str:
+    """The address of a page of the team's links."""
+    return f"{reverse('team-links')}?{urlencode({'team': team.public_id, 'page': number})}"
+
+
+def _place(link: ShareLink) -> str:
+    """Where the list shows the link."""
+    same_time = Q(created_at=link.created_at, pk__gt=link.pk)
+    newer = ShareLink.objects.filter(Q(created_at__gt=link.created_at) | same_time, team=link.team_id).count()
+    return f"{_page(link.team, newer // LINKS_PER_PAGE + 1)}#link-{link.pk}"
 
 
 def _may_change(request: TeamRequest, link: ShareLink) -> bool:
