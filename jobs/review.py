@@ -6,19 +6,15 @@ import math
 import re
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 from urllib.parse import urlencode
 
-import numpy as np
-from django.contrib.postgres.fields import ArrayField
-from django.db import connection
-from django.db.models import Aggregate, Count, DurationField, F, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import Count, F, Q, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
 from jobs.backends import registry
 from jobs.models import Generation, Source, Status
+from jobs.statistics import ENDED, Spread, spreads
 
 MODES = {"video": "Sound for a clip", "text": "Text to audio"}
 # Ids that are ours alone: of a generation, and of a clip.
@@ -27,36 +23,6 @@ LONGEST = 500
 MOST = 10_000_000
 # A word, or words in quotation marks; before it may stand which field it is about.
 WORD = re.compile(r'(?:([A-Za-z]+):(?!//))?(?:"([^"]*)"|(\S+))')
-
-
-# Half are below the first, and 19 of 20 below the second.
-MIDDLE, NEARLY_ALL = 0.5, 0.95
-
-
-@dataclass(frozen=True)
-class Times:
-    """Seconds: the 50th and the 95th percentile, interpolated; None where there is nothing to tell them of."""
-
-    middle: float | None = None
-    nearly_all: float | None = None
-
-
-class _Percentiles(Aggregate):
-    """Both percentiles of a duration, in one sort of PostgreSQL's."""
-
-    template = f"percentile_cont(ARRAY[{MIDDLE},{NEARLY_ALL}]) WITHIN GROUP (ORDER BY %(expressions)s)"
-    output_field = ArrayField(DurationField())
-
-
-def _times(percentiles: list[timedelta] | None) -> Times:
-    return Times(*(each.total_seconds() for each in percentiles)) if percentiles else Times()
-
-
-def _times_of(generations: QuerySet[Generation], lasted: Any) -> Times:
-    """The same where the database has no percentiles."""
-    lengths = generations.annotate(lasted=lasted).exclude(lasted=None).values_list("lasted", flat=True)
-    seconds = [length.total_seconds() for length in lengths]
-    return Times(*map(float, np.quantile(seconds, (MIDDLE, NEARLY_ALL)))) if seconds else Times()
 
 
 @dataclass(frozen=True)
@@ -105,15 +71,9 @@ class Filter:
         counted = dict(found)
         return {status: counted.get(status, 0) for status in Status}
 
-    def times(self, generations: QuerySet[Generation]) -> tuple[Times, Times]:
-        """How long those that it finds waited, and how long they ran."""
-        found = self.narrow(generations).order_by()
-        wait = F("started_at") - Coalesce(F("retried_at"), F("created_at"))
-        run = F("finished_at") - F("started_at")
-        if connection.vendor == "postgresql":
-            told = found.aggregate(wait=_Percentiles(wait), run=_Percentiles(run))
-            return _times(told["wait"]), _times(told["run"])
-        return _times_of(found, wait), _times_of(found, run)
+    def times(self, generations: QuerySet[Generation]) -> tuple[Spread | None, Spread | None]:
+        """How long those that it finds waited, and how long they ran, however they ended."""
+        return spreads(self.narrow(generations).order_by(), ENDED).get((), (None, None))
 
     def _read(self) -> tuple[Q, list[str]]:
         wanted, misunderstood = Q(), []

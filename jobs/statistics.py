@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from django.contrib.postgres.fields import ArrayField
 from django.db import connection
 from django.db.models import Aggregate, Count, DurationField, ExpressionWrapper, F, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, TruncDate
@@ -59,6 +60,10 @@ class Day:
     @property
     def unfinished(self) -> int:
         return sum(self.counts[status] for status in UNFINISHED)
+
+
+# Of `Spread`.
+PERCENTILES = (0.5, 0.95)
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ def by_day(generations: QuerySet[Generation], within: Range) -> list[Day]:
 def by_backend(generations: QuerySet[Generation], within: Range) -> list[OfBackend]:
     """Of what was asked for in the range; the backend with the most jobs comes first."""
     asked = generations.filter(within.has("created_at")).order_by()
-    spreads = _spreads(asked)
+    lasted = spreads(asked, Q(status=Status.SUCCEEDED), by=("backend",))
     rows = asked.values("backend").annotate(
         jobs=Count("pk"),
         succeeded=Count("pk", filter=Q(status=Status.SUCCEEDED)),
@@ -136,7 +141,7 @@ def by_backend(generations: QuerySet[Generation], within: Range) -> list[OfBacke
     return [
         OfBackend(
             row["backend"], row["jobs"], row["succeeded"], row["failed"],
-            *spreads.get(row["backend"], (None, None)), (row["seconds"] or 0.0) / 60,
+            *lasted.get((row["backend"],), (None, None)), (row["seconds"] or 0.0) / 60,
         )
         for row in sorted(rows, key=lambda row: (-row["jobs"], row["backend"]))
     ]  # fmt: skip
@@ -167,50 +172,44 @@ def _unit(backend: str) -> str:
     return price.unit if price else backend
 
 
-class _Percentile(Aggregate):
-    """PostgreSQL's `percentile_cont`."""
-
-    template = "PERCENTILE_CONT(%(fraction)s) WITHIN GROUP (ORDER BY %(expressions)s)"
-
-
 _WAIT = ExpressionWrapper(F("started_at") - Coalesce("retried_at", "created_at"), DurationField())
 _RUN = ExpressionWrapper(F("finished_at") - F("started_at"), DurationField())
 _BEGUN = Q(started_at__isnull=False)
-_MADE = Q(status=Status.SUCCEEDED, started_at__isnull=False, finished_at__isnull=False)
+ENDED = _BEGUN & Q(finished_at__isnull=False)
+"""That were begun and have ended."""
 
 
-def _spreads(generations: QuerySet[Generation]) -> dict[str, tuple[Spread | None, Spread | None]]:
-    """Of wait and run, by backend: reckoned by the database where it can."""
-    found: dict[str, tuple[Spread | None, Spread | None]] = {}
+class _Percentiles(Aggregate):
+    """Both of a duration, in one sort of PostgreSQL's."""
+
+    template = f"percentile_cont(ARRAY{list(PERCENTILES)}) WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = ArrayField(DurationField())
+
+
+def spreads(
+    generations: QuerySet[Generation], ran: Q, by: tuple[str, ...] = ()
+) -> dict[tuple[Any, ...], tuple[Spread | None, Spread | None]]:
+    """How long those that were begun waited, and those of `ENDED` that `ran` takes ran, by the values of `by`;
+    reckoned by the database where it can. Values of which there are no rows may be missing.
+    """
+    ran &= ENDED
     if connection.vendor == "postgresql":
-        wanted = {
-            f"{name}_{percent}": _Percentile(
-                what, fraction=percent / 100, filter=of_which, output_field=DurationField()
-            )
-            for name, what, of_which in (("wait", _WAIT, _BEGUN), ("run", _RUN, _MADE))
-            for percent in (50, 95)
-        }
-        names = ("wait_50", "wait_95", "run_50", "run_95")
-        rows: QuerySet[Any, tuple[Any, ...]] = (
-            generations.values("backend").annotate(**wanted).values_list("backend", *names)
-        )
-        for backend, *lasted in rows:
-            wait50, wait95, run50, run95 = (one and one.total_seconds() for one in lasted)
-            found[backend] = (
-                None if wait50 is None else Spread(wait50, wait95), None if run50 is None else Spread(run50, run95)
-            )  # fmt: skip
-        return found
-    waits: defaultdict[str, list[float]] = defaultdict(list)
-    runs: defaultdict[str, list[float]] = defaultdict(list)
-    for backend, waited in generations.filter(_BEGUN).values_list("backend", _WAIT):
-        waits[backend].append(waited.total_seconds())
-    for backend, ran in generations.filter(_MADE).values_list("backend", _RUN):
-        runs[backend].append(ran.total_seconds())
-    return {backend: (_spread(waits[backend]), _spread(runs[backend])) for backend in {*waits, *runs}}
+        told = {"waited": _Percentiles(_WAIT, filter=_BEGUN), "ran": _Percentiles(_RUN, filter=ran)}
+        rows = generations.values(*by).annotate(**told) if by else [generations.aggregate(**told)]
+        return {tuple(row[name] for name in by): (_spread(row["waited"]), _spread(row["ran"])) for row in rows}
+    lengths: defaultdict[tuple[Any, ...], tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
+    for index, (lasted, of_which) in enumerate(((_WAIT, _BEGUN), (_RUN, ran))):
+        for *values, length in generations.filter(of_which).values_list(*by, lasted):
+            lengths[tuple(values)][index].append(length.total_seconds())
+    return {values: (_spread_of(waits), _spread_of(runs)) for values, (waits, runs) in lengths.items()}
 
 
-def _spread(values: list[float]) -> Spread | None:
-    return Spread(*np.quantile(values, (0.5, 0.95)).tolist()) if values else None
+def _spread(percentiles: list[timedelta] | None) -> Spread | None:
+    return Spread(*(each.total_seconds() for each in percentiles)) if percentiles else None
+
+
+def _spread_of(seconds: list[float]) -> Spread | None:
+    return Spread(*np.quantile(seconds, PERCENTILES).tolist()) if seconds else None
 
 
 def _midnight(day: date) -> datetime:

@@ -162,6 +162,8 @@ EMAIL_PORT = environment.number("EMAIL_PORT", 587)
 EMAIL_USE_TLS = environment.flag("EMAIL_USE_TLS", default=True)
 EMAIL_HOST_USER = environment.text("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = environment.text("EMAIL_HOST_PASSWORD")
+# A mail server that does not answer holds up a request, or a worker, for so many seconds at most.
+EMAIL_TIMEOUT = environment.number("EMAIL_TIMEOUT", 10)
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
 DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM", "Soundstage <soundstage@localhost>")
 # Where people find this installation: for links in mails that no request asked for.
@@ -288,14 +290,6 @@ HOSTED_PATIENCE_SECONDS = environment.number("HOSTED_PATIENCE_SECONDS", 1800)
 # What the programs that touch uploaded media may use.
 MEDIA_TIMEOUT_SECONDS = environment.number("MEDIA_TIMEOUT_SECONDS", 120)
 MEDIA_MEMORY_BYTES = environment.number("MEDIA_MEMORY_MB", 2048) * 1024 * 1024
-
-# --- Hosted backends ------------------------------------------------------------------------------------------------
-FAL_KEY = environment.text("FAL_KEY")
-SCENARIO_API_KEY = environment.text("SCENARIO_API_KEY")
-SCENARIO_API_SECRET = environment.text("SCENARIO_API_SECRET")
-DEFAULT_BACKEND = environment.text("DEFAULT_BACKEND", "engine")
-# What teams' own keys are encrypted with: the first; those after it can still be read, so that it can be replaced.
-KEYS_SECRETS = environment.words("KEYS_SECRET") or [environment.kept_secret(DATA_DIR / "keys-secret")]
 
 # --- Hosted backends ------------------------------------------------------------------------------------------------
 # Which one a generation takes when neither the person nor the team chose.

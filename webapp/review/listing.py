@@ -183,11 +183,7 @@ def _numbers(request: ReviewRequest, asked: Filter) -> dict[str, Any]:
         "chips": [("", "All", everything), *((name, name.label, count) for name, count in counts.items())],
         "total": total,
         "failure_percent": round(100 * counts[Status.FAILED] / ended) if ended and not status else None,
-        "times": [
-            (label, duration(of.middle), duration(of.nearly_all))
-            for label, of in times
-            if of.middle is not None and of.nearly_all is not None
-        ],
+        "times": [(label, duration(of.p50), duration(of.p95)) for label, of in times if of],
     }
 
 
