@@ -86,10 +86,16 @@ def test_a_sound_goes_from_one_to_the_other_and_out_to_the_client(person: Person
     colleague.keyboard.press("Control+Enter")
     expect(colleague.locator(".thread")).to_contain_text(f"Too bright here, @{OWNER}")
 
-    # The owner is told, goes there, and answers; the other sees it come.
+    # The owner is told, on a phone in the menu, goes there, and answers; the other sees it come.
     owner.goto("/library/")
-    owner.get_by_role("link", name="Notifications, 1 unread").click()
+    bell = owner.get_by_role("link", name="Notifications, 1 unread")
+    expect(bell).to_be_visible()
+    owner.set_viewport_size({"width": 390, "height": 844})
+    expect(bell).to_be_hidden()
+    owner.get_by_label("Night Shift: account, 1 unread").click()
+    owner.get_by_role("link", name="Notifications 1").click()
     owner.get_by_role("link", name="mentioned you").click()
+    owner.set_viewport_size({"width": 1440, "height": 900})
     expect(owner).to_have_url(re.compile(re.escape(first)))
     expect(owner.locator(".thread-time")).to_have_text(moment)
     owner.locator("summary", has_text="Reply").click()
