@@ -8,9 +8,7 @@ states.
 from __future__ import annotations
 
 import logging
-import os
 import secrets
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +21,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from jobs import failures, limits
+from jobs import durations, failures, heartbeat, limits
 from jobs.backends import registry
 from jobs.backends.base import Ticket
 from jobs.doorbell import ring
@@ -88,7 +86,7 @@ def _take(primary_key: int) -> Generation | None:
     abandoned = generation.leased_by  # not given back: that worker died
     first = generation.status == Status.QUEUED
     attempts = generation.attempts + (1 if first or abandoned else 0)
-    worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    worker = f"{heartbeat.name()}:{secrets.token_hex(4)}"
     changes: dict[str, Any] = {
         "leased_by": worker,
         "leased_until": now + timedelta(seconds=settings.LEASE_SECONDS),
@@ -187,12 +185,21 @@ def keep_ticket(generation: Generation, ticket: Ticket) -> None:
 
 
 def enter(generation: Generation, stage: Stage, progress: int, message: str = "") -> None:
-    """Go on to `stage`; the seconds spent in the one before are added to its timing. Raises LeaseLost."""
+    """Go on to `stage`; the seconds spent in the one before are added to its timing, and counted. Raises LeaseLost."""
     if generation.stage == stage:
         return
-    now = timezone.now()
-    update(generation, stage=stage, stage_at=now, progress=progress, message=message, timings=_timings(generation, now))
-    note(generation, "stage", message, stage=stage)
+    now, before = timezone.now(), generation.stage
+    timings = _timings(generation, now)
+    with transaction.atomic():
+        update(generation, stage=stage, stage_at=now, progress=progress, message=message, timings=timings)
+        note(generation, "stage", message, stage=stage)
+        _count(generation, before)
+
+
+def _count(generation: Generation, stage: str) -> None:
+    """Count how long a stage took that was brought to its end; one in which a generation failed was not."""
+    if stage in generation.timings:
+        durations.count(stage, generation.backend, generation.timings[stage])
 
 
 def _timings(generation: Generation, now: datetime) -> dict[str, float]:
@@ -263,6 +270,8 @@ def _finish(
         )
         note(generation, str(status), generation.error, stage=generation.stage, data=event_data)
         _call_next(generation)
+        if status == Status.SUCCEEDED:
+            _count(generation, generation.stage)
     log.info("%s %s after %.1f s", generation.public_id, status, (now - generation.asked_at).total_seconds())
 
 

@@ -575,10 +575,42 @@ class Alert(models.Model):
 
 
 class WorkerHeartbeat(models.Model):
-    """When each worker was last seen doing something; `/healthz` reads it."""
+    """When a worker on each machine last swept: beat, broker and worker do their part then. `/healthz` reads it."""
 
     name = models.CharField(max_length=100, unique=True)
     seen_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.name
+
+
+class WorkerProcess(models.Model):
+    """A process of a worker, by host and process id, and when it last said that it lives (`jobs.heartbeat`)."""
+
+    name = models.CharField(max_length=100, unique=True)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "worker processes"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StageDurations(models.Model):
+    """How many generations took up to `bound` seconds for a stage, and more than the bound below, and `seconds`, what
+    they took together (`jobs.durations`)."""
+
+    stage = models.CharField(max_length=10, choices=Stage)
+    backend = models.CharField(max_length=20)
+    bound = models.FloatField(help_text="Infinity for whatever took longer than all others")
+    count = models.PositiveBigIntegerField(default=0)
+    seconds = models.FloatField(default=0.0)
+
+    class Meta:
+        verbose_name_plural = "stage durations"
+        constraints = [models.UniqueConstraint(fields=["stage", "backend", "bound"], name="one_counter_per_bound")]
+
+    def __str__(self) -> str:
+        return f"{self.stage} {self.backend} ≤ {self.bound:g} s: {self.count}"

@@ -18,6 +18,7 @@ from django.db.models import Aggregate, Count, DurationField, ExpressionWrapper,
 from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 
+from jobs import heartbeat
 from jobs.backends import registry
 from jobs.models import UNFINISHED, EarlierPurchase, Generation, Status
 
@@ -28,6 +29,15 @@ class Queue:
 
     depth: int
     oldest_seconds: float
+
+
+@dataclass(frozen=True)
+class Working:
+    """A worker process that lives, since when, and the public id of the generation it is at, "" for none."""
+
+    name: str
+    since: datetime
+    generation: str
 
 
 @dataclass(frozen=True)
@@ -112,6 +122,13 @@ def queue(generations: QuerySet[Generation]) -> Queue:
     )
     oldest = (timezone.now() - waiting["oldest"]).total_seconds() if waiting["oldest"] else 0.0
     return Queue(waiting["depth"], max(oldest, 0.0))
+
+
+def workers() -> list[Working]:
+    """The installation's worker processes, the oldest first."""
+    leased = Generation.everything.filter(status=Status.RUNNING, leased_until__gt=timezone.now())
+    at = {worker.rpartition(":")[0]: public_id for worker, public_id in leased.values_list("leased_by", "public_id")}
+    return [Working(each.name, each.started_at, at.get(each.name, "")) for each in heartbeat.online()]
 
 
 def counts(generations: QuerySet[Generation]) -> dict[tuple[str, str], int]:

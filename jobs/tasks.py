@@ -6,11 +6,11 @@ import logging
 import socket
 from typing import Any
 
-from celery.signals import worker_ready
+from celery.signals import worker_process_init, worker_process_shutdown, worker_ready
 from django.conf import settings
 from django.utils import timezone
 
-from jobs import alerts, lifecycle, operations, pipeline, previews, trash
+from jobs import alerts, heartbeat, lifecycle, operations, pipeline, previews, trash
 from jobs.celery import app
 from jobs.doorbell import ring
 from jobs.models import Clip, WorkerHeartbeat
@@ -77,3 +77,13 @@ def empty_trash() -> None:
 def seen(**_: Any) -> None:
     """Note that a worker on this machine is at work."""
     WorkerHeartbeat.objects.update_or_create(name=socket.gethostname(), defaults={"seen_at": timezone.now()})
+
+
+@worker_process_init.connect
+def begin_heartbeat(**_: Any) -> None:
+    heartbeat.start()
+
+
+@worker_process_shutdown.connect
+def end_heartbeat(**_: Any) -> None:
+    heartbeat.stop()

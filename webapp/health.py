@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
@@ -46,19 +47,32 @@ def healthz(request: HttpRequest) -> JsonResponse:
         web, worker = "ok", "ok" if seen else "down"
     except DatabaseError:
         web, worker = "no database", "unknown"
-    parts = {"web": web, "worker": worker, "engine": engine_state()}
+    parts = {"web": web, "worker": worker, "engine": engine().state}
     healthy = all(state == "ok" for state in parts.values())
     return JsonResponse({"status": "ok" if healthy else "degraded", **parts}, status=200 if healthy else 503)
 
 
-def engine_state() -> str:
-    """`ok`, `starting` or `down`, as the engine itself says."""
+@dataclass(frozen=True)
+class Engine:
+    """How the engine stands: `state` is "ok", "starting" or "down"; `workers` have their model loaded, `running` are
+    the requests that are being made and `queue` those that wait there."""
+
+    state: str
+    workers: int = 0
+    running: int = 0
+    queue: int = 0
+
+
+def engine() -> Engine:
+    """As the engine itself says, within two seconds."""
     try:
-        response = httpx.get(f"{settings.ENGINE_URL}/readyz", timeout=2.0)
-        state = str(response.json().get("status", "down"))
-    except (httpx.HTTPError, ValueError, AttributeError):
-        return "down"
-    return state if state in {"ok", "starting"} else "down"
+        said = httpx.get(f"{settings.ENGINE_URL}/readyz", timeout=2.0).json()
+        state = said.get("status")
+        if state not in {"ok", "starting"}:
+            return Engine("down")
+        return Engine(state, **{name: int(said.get(name, 0)) for name in ("workers", "running", "queue")})
+    except (httpx.HTTPError, ValueError, TypeError, AttributeError):
+        return Engine("down")
 
 
 @login_not_required

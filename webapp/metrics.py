@@ -13,16 +13,17 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
-from jobs import statistics
+from jobs import durations, heartbeat, statistics
 from jobs.models import Generation
-from webapp.health import engine_state
+from webapp.health import engine
 
 
 class Work(Collector):
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         generations = Generation.everything.all()
         jobs = GaugeMetricFamily("soundstage_jobs", "Jobs that are stored.", labels=["status", "backend"])
         for labels, count in sorted(statistics.counts(generations).items()):
@@ -33,9 +34,25 @@ class Work(Collector):
         yield GaugeMetricFamily(
             "soundstage_queue_oldest_seconds", "For how long the oldest waiting job waits.", queue.oldest_seconds
         )
-        yield GaugeMetricFamily(
-            "soundstage_engine_up", "Whether the engine is ready to make sound.", engine_state() == "ok"
+        stages = HistogramMetricFamily(
+            "soundstage_stage_seconds",
+            "How long stages took that were brought to their end.",
+            labels=["stage", "backend"],
         )
+        for labels, histogram in durations.histograms().items():
+            bounds = map(floatToGoString, durations.BOUNDS)
+            stages.add_metric(labels, list(zip(bounds, histogram.at_most, strict=True)), histogram.seconds)
+        yield stages
+        yield GaugeMetricFamily(
+            "soundstage_worker_processes", "Worker processes that live.", heartbeat.online().count()
+        )
+        ours = engine()
+        yield GaugeMetricFamily(
+            "soundstage_engine_up", "Whether the engine is ready to make sound.", ours.state == "ok"
+        )
+        yield GaugeMetricFamily("soundstage_engine_workers", "Workers of the engine with a model loaded.", ours.workers)
+        yield GaugeMetricFamily("soundstage_engine_running", "Requests that the engine is making.", ours.running)
+        yield GaugeMetricFamily("soundstage_engine_queue_depth", "Requests that wait in the engine.", ours.queue)
 
 
 _registry = CollectorRegistry()

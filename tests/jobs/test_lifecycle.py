@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from jobs import intake, lifecycle
+from jobs import durations, intake, lifecycle
 from jobs.models import Generation, JobEvent, Stage, Status
 from tests.jobs.conftest import Ask
 from webapp.accounts.models import Team
@@ -142,7 +142,11 @@ def test_progress_never_runs_backwards(ask: Ask) -> None:
         assert (generation.progress, generation.message) == (40, "Mixing")
 
 
-def test_each_stage_is_timed(ask: Ask) -> None:
+def test_each_stage_is_timed_and_what_was_brought_to_its_end_counted(ask: Ask) -> None:
+    with lifecycle.taken(ask().pk) as failing:
+        assert failing is not None
+        lifecycle.enter(failing, Stage.GENERATING, 50)
+        lifecycle.fail(failing, "It broke.")
     generation = ask()
     with lifecycle.taken(generation.pk) as taken:
         assert taken is not None
@@ -153,6 +157,11 @@ def test_each_stage_is_timed(ask: Ask) -> None:
     assert set(generation.timings) == {"preparing", "generating", "muxing", "publishing"}
     assert all(seconds >= 0 for seconds in generation.timings.values())
     assert generation.progress == 100
+    counted = {stage: (counts.at_most[-1], counts.seconds) for (stage, _), counts in durations.histograms().items()}
+    assert {stage: count for stage, (count, _) in counted.items()} == {
+        "preparing": 2, "generating": 1, "muxing": 1, "publishing": 1
+    }  # fmt: skip
+    assert counted["muxing"][1] == pytest.approx(generation.timings["muxing"])
 
 
 def test_what_no_worker_has_begun_is_cancelled_at_once(ask: Ask) -> None:

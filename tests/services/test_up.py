@@ -35,6 +35,12 @@ def test_says_in_one_line_where_it_is_once_all_are_ready(stage: Soundstage) -> N
     assert health.status_code == 200
     assert health.json() == {"status": "ok", "web": "ok", "worker": "ok", "engine": "ok"}
     assert all(stage.processes(command) for command in PROGRAMS.values())
+    online = stage.python(
+        "import json; from jobs import statistics; print(json.dumps([w.name for w in statistics.workers()]))"
+    )
+    pids = {int(name.rpartition(":")[2]) for name in online}
+    assert len(pids) == 2
+    assert pids <= set(stage.processes(PROGRAMS["worker"]))
 
 
 def test_keeps_everything_in_its_data_folder(stage: Soundstage) -> None:

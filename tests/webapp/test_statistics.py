@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.models import EarlierPurchase, Generation, Status
+from jobs.models import EarlierPurchase, Generation, Status, WorkerProcess
 from tests.webapp.conftest import PASSWORD, member
 from webapp.accounts.models import Role, Team, User
 
@@ -101,12 +101,17 @@ def test_a_day_a_backend_and_a_person_are_counted(leap: list[Generation], adam: 
 
 
 def test_the_page_tells_the_same_in_a_bounded_number_of_queries(
-    leap: list[Generation], adam: Client, root: Client, django_assert_max_num_queries: Any
+    leap: list[Generation], adam: Client, root: Client, settings: Any, django_assert_max_num_queries: Any
 ) -> None:
     root.get(reverse("admin-jobs-statistics"))
+    settings.ENGINE_URL, now = "http://127.0.0.1:1", timezone.now()
+    for name in ("this:1", "this:2"):
+        WorkerProcess.objects.create(name=name, started_at=now - timedelta(minutes=5), seen_at=now)
+    Generation.everything.filter(pk=leap[8].pk).update(leased_by="this:2:x", leased_until=now + timedelta(minutes=1))
     with django_assert_max_num_queries(12):
         everybody = root.get(reverse("admin-jobs-statistics"), DAYS)
     assert "Elsewhere" in words(everybody)
+    assert f"this:1 5 minutes nothing this:2 5 minutes {leap[8].public_id}" in words(everybody).replace("\xa0", " ")
     page = adam.get(reverse("team-jobs-statistics"), DAYS)
     said = words(page)
     assert (
@@ -116,6 +121,8 @@ def test_the_page_tells_the_same_in_a_bounded_number_of_queries(
     assert "Soundstage engine 6 1 (20.0 %) 3.0 s 4.8 s 25.0 s 38.5 s 6.0 min" in said
     assert "adam@example.org 3 $0.875" in said
     assert "1 job waits" in said
+    assert "2 worker processes are online. The engine does not answer" in said
+    assert "this:1" not in said
     assert "Elsewhere" not in said
     # The address of each CSV carries the days of the page.
     assert page.content.decode().count("since=2024-02-27&amp;until=2024-03-01") == 3

@@ -16,7 +16,8 @@ from django.urls import reverse
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from jobs.models import Generation, Status
+from jobs import durations
+from jobs.models import Generation, Stage, Status, WorkerProcess
 from webapp.accounts.models import Team
 
 pytestmark = pytest.mark.filterwarnings("ignore:No directory at")
@@ -66,6 +67,11 @@ def test_metrics_are_told_to_whoever_carries_the_token(client: Client, ask: Ask,
     ask()
     Generation.objects.exclude(pk__in=[generation.pk for generation in waiting]).update(status=Status.FAILED)
     Generation.objects.filter(pk=waiting[0].pk).update(created_at=timezone.now() - timedelta(minutes=5))
+    now = timezone.now()
+    for name, silent in (("this:1", 0), ("this:2", 30), ("gone:3", 60)):
+        WorkerProcess.objects.create(name=name, started_at=now, seen_at=now - timedelta(seconds=silent))
+    for seconds in (0.3, 0.5, 5000.0):
+        durations.count(Stage.MUXING, "engine", seconds)
     settings.METRICS_TOKEN, settings.ENGINE_URL = "a token", "http://127.0.0.1:1"
     for given in ("", "Bearer", "Bearer another", "Basic a token"):
         assert client.get(reverse("metrics"), headers={"authorization": given}).status_code == 401
@@ -77,9 +83,19 @@ def test_metrics_are_told_to_whoever_carries_the_token(client: Client, ask: Ask,
     }
     oldest = samples.pop(("soundstage_queue_oldest_seconds",))
     assert 300 <= oldest < 400
+    buckets = {key[2]: samples.pop(key) for key in list(samples) if key[0] == "soundstage_stage_seconds_bucket"}
+    bounds = [str(bound) for bound in durations.BOUNDS[:-1]] + ["+Inf"]
+    assert list(buckets) == bounds
+    assert [buckets[bound] for bound in ("0.25", "0.5", "3600.0", "+Inf")] == [0, 2, 2, 3]
     assert samples == {
+        ("soundstage_stage_seconds_count", "engine", "muxing"): 3,
+        ("soundstage_stage_seconds_sum", "engine", "muxing"): pytest.approx(5000.8),
         ("soundstage_jobs", "engine", "queued"): 2,
         ("soundstage_jobs", "engine", "failed"): 1,
         ("soundstage_queue_depth",): 2,
+        ("soundstage_worker_processes",): 2,
         ("soundstage_engine_up",): 0,
+        ("soundstage_engine_workers",): 0,
+        ("soundstage_engine_running",): 0,
+        ("soundstage_engine_queue_depth",): 0,
     }

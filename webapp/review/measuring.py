@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from jobs import statistics
 from jobs.models import Status
 from jobs.statistics import Day, OfBackend, Range, Spending, Spread
+from webapp import health
 from webapp.review.listing import duration
 from webapp.review.scope import ReviewRequest, Scope, show
 from webapp.review.spreadsheet import FORMULA
@@ -78,6 +79,8 @@ def index(request: ReviewRequest) -> HttpResponse:
         "within": within,
         "queue": queue,
         "oldest": duration(queue.oldest_seconds),
+        "workers": statistics.workers(),
+        "engine": health.engine(),
         "days": days[::-1],
         "total": sum(day.total for day in days),
         "chart": _chart(days),

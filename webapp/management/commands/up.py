@@ -20,7 +20,7 @@ import httpx
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
 
-from jobs.models import WorkerHeartbeat
+from jobs.models import WorkerHeartbeat, WorkerProcess
 from webapp.accounts.setup import create_account_from_environment
 
 READY_SECONDS = 60.0
@@ -77,6 +77,7 @@ class Command(BaseCommand):
             call_command("collectstatic", verbosity=0, interactive=False)
             create_account_from_environment()
             WorkerHeartbeat.objects.all().delete()
+            WorkerProcess.objects.all().delete()
             self.run(programs())
 
     def run(self, running: list[Program]) -> None:
