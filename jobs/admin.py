@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from jobs.models import Activity, AuditEntry, Clip, Generation, JobEvent, Project
+from jobs import holds
+from jobs.models import Activity, AuditEntry, Clip, Generation, Hold, JobEvent, Project
 
 
 class ReadOnly:
@@ -73,3 +76,46 @@ class AuditEntryAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("action", "installation")
     search_fields = ("by_name", "target", "team_name")
     ordering = ("-id",)
+
+
+class HoldForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A new hold, on something that there is."""
+
+    class Meta:
+        model = Hold
+        fields = ("kind", "public_id", "why")
+
+    def clean(self) -> dict[str, Any] | None:
+        asked = super().clean() or self.cleaned_data
+        kind, public_id = asked.get("kind"), asked.get("public_id")
+        if kind and public_id and holds.find(kind, public_id) is None:
+            self.add_error("public_id", f"There is no {kind} with this ID.")
+        return asked
+
+
+@admin.register(Hold)
+class HoldAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Holds are added and released, never changed or deleted."""
+
+    form = HoldForm
+    list_display = ("public_id", "kind", "why", "by", "at", "released_by", "released_at")
+    list_filter = ("kind", ("released_at", admin.EmptyFieldListFilter))
+    search_fields = ("public_id", "why")
+    list_select_related = ("by", "released_by")
+    ordering = ("-id",)
+    actions = ("release",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("kind", "public_id", "why", "by", "at", "released_by", "released_at") if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Hold, form: Any, change: bool) -> None:
+        if not change:
+            holds.put(obj, request.user)  # type: ignore[arg-type]
+
+    @admin.action(description="Release the chosen holds", permissions=["change"])
+    def release(self, request: HttpRequest, queryset: QuerySet[Hold]) -> None:
+        count = sum(holds.release(hold, request.user) for hold in queryset)  # type: ignore[arg-type]
+        messages.success(request, f"Released: {count} hold{'' if count == 1 else 's'}.")

@@ -15,7 +15,7 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from jobs import activity, lifecycle, limits, trash
+from jobs import activity, lifecycle, limits, previews, retention, trash
 from jobs.backends import registry
 from jobs.doorbell import ring
 from jobs.files import remove_stored, sandboxed, work_folder
@@ -58,6 +58,8 @@ def accept_clip(team: Team, user: User | None, upload: File[bytes], name: str) -
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         known = Clip.everything.filter(team=team, sha256=sha256).first()
         if known:
+            if known.media_gone_at:
+                _store_again(known, upload, poster)
             return _back_from_trash(known, user)
         clip = Clip(
             team=team, uploaded_by=user, name=shown_name(name), sha256=sha256, duration=facts.duration,
@@ -79,6 +81,28 @@ def accept_clip(team: Team, user: User | None, upload: File[bytes], name: str) -
             remove_stored(clip.file, clip.poster)
             raise
     return clip
+
+
+def _store_again(clip: Clip, upload: File[bytes], poster: Path) -> None:
+    """The files that the retention rules removed are there again, as young as their upload."""
+    try:
+        clip.file.save(f"original.{clip.probed.container}", upload, save=False)
+        with poster.open("rb") as file:
+            clip.poster.save("poster.jpg", File(file), save=False)
+        with transaction.atomic():
+            gone = Clip.everything.filter(pk=clip.pk, media_gone_at__isnull=False)
+            back = gone.update(
+                file=clip.file.name, poster=clip.poster.name, media_gone_at=None, created_at=timezone.now(),
+                preview_due_since=None if clip.plays_in_browsers else timezone.now(),
+            )  # fmt: skip
+            if back and not clip.plays_in_browsers:
+                transaction.on_commit(lambda: ring("make_preview", clip.pk))
+    except BaseException:
+        remove_stored(clip.file, clip.poster)
+        raise
+    if not back:  # the same file came in twice at once, and the other one was faster
+        remove_stored(clip.file, clip.poster)
+    clip.refresh_from_db()
 
 
 def _back_from_trash(clip: Clip, user: User | None) -> Clip:
@@ -112,10 +136,12 @@ def accept_generation(
 
     `clip` None means text to audio, `backend` "" the team's default. A clip that is in no project joins the
     generation's. The terminal passes `enqueue=False`: it does the work itself. Raises ValidationError for parameters
-    out of range and a backend that there is not, and `jobs.limits.LimitReached`, with a sentence, where the team's
-    limit of the day leaves no room.
+    out of range, a clip whose files are gone and a backend that there is not, and `jobs.limits.LimitReached`, with a
+    sentence, where the team's limit of the day leaves no room.
     """
     backend = backend or default_backend(team)
+    if clip and clip.media_gone_at:
+        raise ValidationError({"clip": retention.upload_again(clip)})
     if backend not in registry.NAMES:
         raise ValidationError({"backend": f"There is no backend named {backend}."})
     seed = draw_seed() if parameters.seed is None else parameters.seed
@@ -139,6 +165,8 @@ def accept_generation(
     generation.clean_fields()
     generation.cost = registry.cost(backend, effective_duration, clip is not None)
     with transaction.atomic():
+        if clip:
+            previews.make_again(clip)
         if generation.cost is not None:
             limits.hold(team)
             limits.check_spending(generation, planned=True)

@@ -117,6 +117,8 @@ class Clip(models.Model):
     )
     chosen_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    # Since when there is a row and no file of it any more (`jobs.retention`).
+    media_gone_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is in the trash")
 
     objects = Kept()
@@ -278,6 +280,8 @@ class Generation(models.Model):
         default=list, blank=True, help_text="What a person should know of the result: it is quiet, it was short"
     )
     favourite = models.BooleanField(default=False)
+    # Since when there is a row and no file of it any more (`jobs.retention`).
+    media_gone_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is in the trash")
 
     objects = Kept()
@@ -455,6 +459,8 @@ class AuditAction(models.TextChoices):
     RESOLVE = "resolve", "Resolved failures"
     REOPEN = "reopen", "Reopened failures"
     ADMINISTER = "administer", "Changed in the administration"
+    HOLD = "hold", "Put on legal hold"
+    RELEASE = "release", "Released from legal hold"
 
 
 class AuditEntry(models.Model):
@@ -572,6 +578,75 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {'raised' if self.raised else 'cleared'}"
+
+
+class HoldKind(models.TextChoices):
+    """What a legal hold is on, and with it all that is within: a team's and a project's clips, a clip's takes."""
+
+    TEAM = "team", "Team"
+    PROJECT = "project", "Project"
+    CLIP = "clip", "Clip"
+    GENERATION = "generation", "Generation"
+
+
+class Hold(models.Model):
+    """A legal hold (`jobs.holds`): until it is released, nothing of this is removed, by no rule and from no trash."""
+
+    kind = models.CharField(max_length=10, choices=HoldKind)
+    public_id = models.CharField("public ID", max_length=40)
+    why = models.CharField(max_length=300, help_text="The matter it is kept for, or who asked")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+    released_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    released_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "legal hold"
+        indexes = [
+            models.Index(fields=["kind", "public_id"], name="hold_in_force", condition=models.Q(released_at=None))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.public_id}"
+
+
+class Rule(models.TextChoices):
+    """What the retention rules remove, in the order in which it goes."""
+
+    MEDIA = "media", "Files"
+    PREVIEW = "preview", "Previews"
+    EVENTS = "events", "Job events"
+    ROW = "row", "Rows"
+
+
+class RetentionRun(models.Model):
+    """A run of the retention rules in which something went."""
+
+    at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    rules: models.JSONField[dict[str, int]] = models.JSONField(default=dict, help_text="Days, as they were then")
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M}"
+
+
+class RetentionLine(models.Model):
+    """Something that went: of it nothing else may be left. Written once."""
+
+    run = models.ForeignKey(RetentionRun, on_delete=models.CASCADE, related_name="lines")
+    rule = models.CharField(max_length=10, choices=Rule)
+    public_id = models.CharField(max_length=40)
+    team = models.ForeignKey("accounts.Team", null=True, on_delete=models.SET_NULL, related_name="+")
+    bytes = models.BigIntegerField()
+    why = models.CharField(max_length=200)
+
+    class Meta:
+        indexes = [models.Index(fields=["team", "run"], name="retention_of_team")]
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.public_id}"
 
 
 class WorkerHeartbeat(models.Model):

@@ -23,7 +23,7 @@ from django.db import transaction
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
-from jobs import keys, lifecycle, limits
+from jobs import keys, lifecycle, limits, retention
 from jobs.backends import registry
 from jobs.backends.base import (
     Answer,
@@ -140,6 +140,8 @@ def _send(generation: Generation, backend: Backend) -> float | None:
     """Bring the clip to the backend, and the request as soon as it can be used there."""
     if generation.clip is None:
         return _submit(generation, backend, None)
+    if generation.clip.media_gone_at:  # it was tried again late, or asked for at the moment they went
+        raise InputRejected(retention.upload_again(generation.clip))
     upload = _uploaded(generation, backend, generation.clip)
     if upload["ready"]:
         return _submit(generation, backend, upload)

@@ -8,8 +8,10 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.core.files.base import File
+from django.db import transaction
 from django.utils import timezone
 
+from jobs.doorbell import ring
 from jobs.files import local_path, remove_stored, sandboxed, work_folder
 from jobs.media.errors import MediaError
 from jobs.media.operations import make_preview
@@ -39,6 +41,20 @@ def ensure_preview(clip: Clip) -> None:
     if not due.update(preview=clip.preview.name, preview_facts=asdict(facts), preview_due_since=None):
         remove_stored(clip.preview)  # another worker was faster
     clip.refresh_from_db()
+
+
+def make_again(clip: Clip) -> bool:
+    """Ring for a preview that the retention rules removed, now that somebody wants the clip; whether that was so.
+
+    Its facts were kept: of a clip of which none could be made there are none.
+    """
+    if clip.preview or clip.preview_due_since or clip.media_gone_at or not clip.preview_facts:
+        return False
+    now = timezone.now()
+    if Clip.objects.filter(pk=clip.pk, preview="", preview_due_since=None).update(preview_due_since=now):
+        transaction.on_commit(lambda: ring("make_preview", clip.pk))
+    clip.preview_due_since = now
+    return True
 
 
 def overdue() -> list[int]:

@@ -10,7 +10,7 @@ from celery.signals import worker_process_init, worker_process_shutdown, worker_
 from django.conf import settings
 from django.utils import timezone
 
-from jobs import alerts, heartbeat, lifecycle, operations, pipeline, previews, trash
+from jobs import alerts, heartbeat, lifecycle, operations, pipeline, previews, retention, trash
 from jobs.celery import app
 from jobs.doorbell import ring
 from jobs.models import Clip, WorkerHeartbeat
@@ -71,6 +71,12 @@ def empty_trash() -> None:
     """Remove for good what was in the trash for long enough, and say what files and rows don't match."""
     trash.empty()
     trash.check_files().log()
+
+
+@app.task
+def keep_rules() -> None:
+    """Remove what the retention rules keep no longer; a second delivery finds it gone."""
+    retention.run()
 
 
 @worker_ready.connect

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
-from jobs import activity, lifecycle
+from jobs import activity, holds, lifecycle
 from jobs.files import list_folder, remove_folder
 from jobs.models import UNFINISHED, Clip, Generation, Verb
 
@@ -89,12 +89,13 @@ def expires_at(deleted_at: datetime) -> datetime:
 def empty() -> int:
     """Remove for good what was in the trash for `TRASH_DAYS`: first the row, then its files; how many.
 
-    What a worker still holds waits for it. A file that can't be removed now is found by `check_files`.
+    What a worker still holds waits for it, and what is on legal hold for its release.
+    A file that can't be removed now is found by `check_files`.
     """
     before = timezone.now() - timedelta(days=settings.TRASH_DAYS)
-    generations = Generation.everything.filter(deleted_at__lt=before).exclude(status__in=UNFINISHED)
+    generations = holds.free(Generation).filter(deleted_at__lt=before).exclude(status__in=UNFINISHED)
     removed = _remove(Generation, "generations", generations.values_list("pk", "public_id").iterator())
-    clips = Clip.everything.filter(deleted_at__lt=before, generations=None)
+    clips = holds.free(Clip).filter(deleted_at__lt=before, generations=None)
     removed += _remove(Clip, "clips", clips.values_list("pk", "public_id").iterator())
     if removed:
         log.info("removed %d things from the trash for good", removed)
@@ -104,8 +105,8 @@ def empty() -> int:
 def _remove(model: type[Clip | Generation], kind: str, rows: Iterator[tuple[int, str]]) -> int:
     count = 0
     for primary_key, public_id in list(rows):
-        # Restored a moment ago, it stays.
-        deleted, _ = model.everything.filter(pk=primary_key, deleted_at__isnull=False).delete()
+        # Restored or held a moment ago, it stays.
+        deleted, _ = holds.free(model).filter(pk=primary_key, deleted_at__isnull=False).delete()
         if not deleted:
             continue
         count += 1
@@ -118,19 +119,24 @@ def _remove(model: type[Clip | Generation], kind: str, rows: Iterator[tuple[int,
 
 @dataclass
 class Mismatches:
-    """Folders that no row knows, files in a known folder that its row does not name, and rows whose files are gone."""
+    """Folders that no row knows, files in a known folder that its row does not name, and rows whose files are gone.
+
+    `held` are the folders and files that nothing names, but a legal hold keeps.
+    """
 
     folders: list[str] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.folders or self.strays or self.missing)
+        return bool(self.folders or self.strays or self.missing or self.held)
 
     def lines(self) -> Iterator[str]:
         yield from (f"no row: {folder}/" for folder in self.folders)
         yield from (f"not named by its row: {name}" for name in self.strays)
         yield from (f"gone: {name}" for name in self.missing)
+        yield from (f"on legal hold: {name}" for name in self.held)
 
     def log(self) -> None:
         for line in self.lines():
@@ -146,12 +152,20 @@ def check_files(*, remove: bool = False) -> Mismatches:
     for kind, model in FOLDERS.items():
         _check_folders(kind, model, found)
         _check_rows(kind, model, found)
+    for names in (found.folders, found.strays):
+        found.held += [name for name in names if _is_held(name)]
+        names[:] = [name for name in names if name not in found.held]
     if remove:
         for folder in found.folders:
             remove_folder(default_storage, folder)
         for name in found.strays:
             default_storage.delete(name)
     return found
+
+
+def _is_held(name: str) -> bool:
+    kind, public_id = name.split("/")[:2]
+    return holds.keeps_files(FOLDERS[kind], public_id)
 
 
 def _check_folders(kind: str, model: type[Clip | Generation], found: Mismatches) -> None:

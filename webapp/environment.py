@@ -41,6 +41,14 @@ def number(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
 
 
+def days(name: str) -> int:
+    """A whole number of days, 0 where nothing is set; raises ImproperlyConfigured for anything else, or below 0."""
+    value = number(name, 0)
+    if value < 0:
+        raise ImproperlyConfigured(f"{name} must be a number of days, or 0 for never, not {value}.")
+    return value
+
+
 def amount(name: str, default: str) -> Decimal:
     """A number of money or of a provider's units, exact; raises ImproperlyConfigured for what is none, or below 0."""
     value = text(name, default)

@@ -231,6 +231,11 @@ FILE_UPLOAD_PERMISSIONS = 0o640
 WORK_DIR = DATA_DIR / "work"
 # How long deleted clips and generations can be restored; then their files are removed.
 TRASH_DAYS = environment.number("TRASH_DAYS", 30)
+# After how many days the retention rules (`jobs.retention`) remove what was not deleted; 0: never.
+RETENTION_MEDIA_DAYS = environment.days("RETENTION_MEDIA_DAYS")
+RETENTION_PREVIEW_DAYS = environment.days("RETENTION_PREVIEW_DAYS")
+RETENTION_EVENT_DAYS = environment.days("RETENTION_EVENT_DAYS")
+RETENTION_ROW_DAYS = environment.days("RETENTION_ROW_DAYS")
 for folder in (MEDIA_ROOT, FILE_UPLOAD_TEMP_DIR, WORK_DIR):
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -251,6 +256,7 @@ CELERY_BEAT_SCHEDULE = {
     "mail-comments": {"task": "webapp.comments.tasks.send_mail", "schedule": 60.0, "options": {"expires": 60}},
     "check-alerts": {"task": "jobs.tasks.check_alerts", "schedule": 60.0, "options": {"expires": 60}},
     "empty-trash": {"task": "jobs.tasks.empty_trash", "schedule": crontab(hour=3, minute=30)},
+    "keep-rules": {"task": "jobs.tasks.keep_rules", "schedule": crontab(hour=4, minute=0)},
 }
 if CELERY_BROKER_URL.startswith("filesystem"):
     CELERY_BROKER_TRANSPORT = "jobs.queue_folder:Transport"

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from jobs import choosing
+from jobs import choosing, previews
 from jobs.choosing import Seen
 from jobs.models import Clip, Generation, Status
 from jobs.trash import expires_at
@@ -71,6 +71,7 @@ def clip(request: TeamRequest, clip_id: str) -> HttpResponse:
     if shown.deleted_at:
         context = {"clip": shown, "expires_at": expires_at(shown.deleted_at)}
         return render(request, "trash/in_trash.html", context, status=410)
+    previews.make_again(shown)
     return _page(request, shown)
 
 

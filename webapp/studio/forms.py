@@ -8,7 +8,7 @@ from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Field
 
-from jobs import intake
+from jobs import intake, retention
 from jobs.backends import registry
 from jobs.media.errors import MediaError
 from jobs.models import Clip, Generation, Project
@@ -203,6 +203,8 @@ class GenerationForm(forms.Form):
         clip = Clip.objects.filter(team=self.team, public_id=public_id).first()
         if clip is None and public_id:
             self.add_error("clip", UNKNOWN_CLIP)
+        elif clip and clip.media_gone_at:
+            self.add_error("clip", retention.upload_again(clip))
         elif clip is None:
             self.add_error("upload", NO_CLIP)
         return clip

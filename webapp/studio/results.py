@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,7 +17,7 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.views.decorators.http import require_POST, require_safe
 
-from jobs import intake, lifecycle
+from jobs import intake, lifecycle, previews
 from jobs.backends import registry
 from jobs.backends.base import Offer, PolicyRefused, Unclear
 from jobs.limits import LimitReached
@@ -42,6 +43,8 @@ def generation(request: TeamRequest, generation_id: str) -> HttpResponse:
     if generation.deleted_at:
         context = {"generation": generation, "expires_at": expires_at(generation.deleted_at)}
         return render(request, "trash/in_trash.html", context, status=410)
+    if generation.clip:
+        previews.make_again(generation.clip)
     notifications.read(request.user, generation)
     return _render(request, "studio/generation.html", generation, projects=open_projects(request.team))
 
@@ -75,6 +78,8 @@ def take(request: TeamRequest, generation_id: str) -> HttpResponse:
             return redirect("generation", another.public_id)
         except LimitReached as limit:
             refusal = str(limit)
+        except ValidationError as invalid:  # the clip's files are gone
+            refusal = " ".join(invalid.messages)
     messages.error(request, refusal)
     return redirect("generation", generation.public_id)
 

@@ -10,7 +10,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from jobs import intake
+from jobs import intake, previews, retention
 from jobs.limits import LimitReached
 from jobs.media.errors import MediaError
 from jobs.media.sample import SAMPLE_PROMPT
@@ -99,6 +99,10 @@ def _studio(request: TeamRequest, form: GenerationForm, refusal: str = "", statu
     refusal = refusal or " ".join([*form["upload"].errors, *form["clip"].errors])
     if clip_id and not clip:
         refusal = refusal or UNKNOWN_CLIP
+    elif clip and clip.media_gone_at:
+        refusal, clip = refusal or retention.upload_again(clip), None
+    if clip:
+        previews.make_again(clip)
     context = {
         "form": form,
         "clip": facts(clip) if clip else None,
