@@ -85,6 +85,21 @@ class Project(models.Model):
         return f"{self.public_id} ({self.name})"
 
 
+class Tag(models.Model):
+    """A word of a team's own for its clips and generations (`jobs.tags`)."""
+
+    team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="tags")
+    name = models.CharField(max_length=40)
+    folded = models.CharField(max_length=120, help_text="The name's case folding: what two tags must not share")
+
+    class Meta:
+        ordering = ["folded"]
+        constraints = [models.UniqueConstraint(fields=["team", "folded"], name="a_tag_is_one_of_a_team")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Clip(models.Model):
     """An uploaded video, probed before it was accepted. The file itself is never changed."""
 
@@ -94,6 +109,7 @@ class Clip(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.SET_NULL, related_name="clips")
+    tags = models.ManyToManyField(Tag, blank=True, related_name="clips")
     name = models.CharField(max_length=255)  # as the uploader called it; shown, never used as a path
     file = models.FileField(upload_to=_folder, max_length=255)
     poster = models.FileField(upload_to=_folder, max_length=255, blank=True)
@@ -210,6 +226,7 @@ class Generation(models.Model):
     # Null: text to audio.
     clip = models.ForeignKey(Clip, null=True, blank=True, on_delete=models.PROTECT, related_name="generations")
     project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.SET_NULL, related_name="generations")
+    tags = models.ManyToManyField(Tag, blank=True, related_name="generations")
 
     prompt = models.TextField(max_length=2000)
     negative_prompt = models.TextField(max_length=2000, blank=True)

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
-from jobs import activity, holds, lifecycle
+from jobs import activity, holds, lifecycle, tags
 from jobs.files import list_folder, remove_folder
 from jobs.models import UNFINISHED, Clip, Generation, Verb
 
@@ -98,6 +98,7 @@ def empty() -> int:
     clips = holds.free(Clip).filter(deleted_at__lt=before, generations=None)
     removed += _remove(Clip, "clips", clips.values_list("pk", "public_id").iterator())
     if removed:
+        tags.forget_unused()
         log.info("removed %d things from the trash for good", removed)
     return removed
 

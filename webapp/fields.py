@@ -8,14 +8,14 @@ from django import forms
 
 
 class NameField(forms.CharField):
-    """What people call a thing of theirs, in one line of at most 100 characters.
+    """What people call a thing of theirs, in one line of at most `most` characters.
 
     Characters that show nothing are not kept, nor those that turn the direction of the text around them.
     """
 
-    def __init__(self, label: str, *, missing: str, **more: Any) -> None:
+    def __init__(self, label: str, *, missing: str, most: int = 100, **more: Any) -> None:
         widget = forms.TextInput({"class": "box", "autocomplete": "off", "dir": "auto"})
-        super().__init__(label=label, max_length=100, widget=widget, error_messages={"required": missing}, **more)
+        super().__init__(label=label, max_length=most, widget=widget, error_messages={"required": missing}, **more)
 
     def to_python(self, value: Any) -> str:
         return " ".join("".join(c if c.isprintable() else " " for c in super().to_python(value) or "").split())

@@ -14,7 +14,7 @@ from webapp.comments import notification_pages
 from webapp.comments import team_pages as comments
 from webapp.sharing import guest_pages
 from webapp.sharing import team_pages as team_links
-from webapp.studio import clip_page, history, library, projects, results, trash
+from webapp.studio import clip_page, history, library, projects, results, tags, trash
 from webapp.studio import views as studio
 
 # One way to sign in, for administrators too.
@@ -55,6 +55,8 @@ urlpatterns = [
     path("projects/<str:project_id>/rename/", projects.rename, name="project-rename"),
     path("projects/<str:project_id>/archive/", projects.archive, name="project-archive"),
     path("projects/<str:project_id>/restore/", projects.restore, name="project-restore"),
+    path("tags/add/", tags.add, name="tags-add"),
+    path("tags/remove/", tags.remove, name="tags-remove"),
     path("trash/", trash.contents, name="trash"),
     path("trash/put/", trash.put, name="trash-put"),
     path("trash/restore/", trash.restore, name="trash-restore"),

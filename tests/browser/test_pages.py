@@ -50,6 +50,10 @@ def choose_two(page: Page) -> None:
 
 def open_a_clip(page: Page) -> None:
     page.locator(".card h2 a").first.click()
+    page.get_by_label("New tag").fill("Final mix")
+    page.keyboard.press("Enter")
+    expect(page.locator(".tagging .tag").get_by_role("link", name="Final mix")).to_be_visible()
+    expect(page.get_by_label("New tag")).to_be_focused()
     choice = page.locator(".take-choose").first
     choice.locator("summary").click()
     choice.get_by_label("Why").fill("It is the driest.")

@@ -75,6 +75,8 @@ GET   project                       yes      yes      yes      yes      404     
 POST  project-rename                yes      yes      yes      403      404      sign-in
 POST  project-archive               yes      yes      yes      403      404      sign-in
 POST  project-restore               yes      yes      yes      403      404      sign-in
+POST  tags-add?                     yes      yes      yes      403      404      sign-in
+POST  tags-remove?                  yes      yes      yes      403      404      sign-in
 GET   trash?                        yes      yes      yes      yes      404      sign-in
 POST  trash-put?                    yes      yes      yes      403      404      sign-in
 POST  trash-put?+confirmed          yes      yes      yes      403      404      sign-in

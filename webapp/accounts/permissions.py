@@ -18,7 +18,7 @@ class Action(StrEnum):
     COMMENT = "comment"  # write comments, answer and resolve them; edit and delete one's own
     MANAGE_COMMENTS = "manage_comments"  # delete other people's comments
     CREATE = "create"  # upload clips, ask for sound, cancel it
-    ORGANISE = "organise"  # projects; move, delete and restore
+    ORGANISE = "organise"  # projects and tags; move, delete and restore
     SHARE = "share"  # make share links, see the team's, revoke one's own
     MANAGE_LINKS = "manage_links"  # revoke and change other people's share links
     MANAGE_BACKENDS = "manage_backends"  # the team's default backend and its keys

@@ -20,6 +20,7 @@ from webapp.accounts.permissions import Action
 from webapp.studio.clips import facts
 from webapp.studio.history import listed
 from webapp.studio.results import peaks_words
+from webapp.studio.tags import suggested
 
 MOST_TAKES = 50
 GONE = "This take is in the trash or gone, so it can’t be chosen. Choose another one."
@@ -119,6 +120,7 @@ def _page(
     compared = _compared(shown, request.GET.get("a", ""), request.GET.get("b", ""))
     context = {
         "clip": shown,
+        "known_tags": suggested(shown.team),
         "facts": facts(shown),
         "chosen": first,
         "takes": rows,

@@ -22,8 +22,9 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from jobs import tags
 from jobs.backends import registry
-from jobs.models import Clip, Generation, Project, Status
+from jobs.models import Clip, Generation, Project, Status, Tag
 from webapp.accounts.access import TeamRequest, needs
 from webapp.accounts.models import Team, User
 from webapp.accounts.permissions import Action
@@ -32,6 +33,7 @@ from webapp.studio.forms import MODES, TEXT, VIDEO
 from webapp.studio.history import listed
 from webapp.studio.projects import open_projects
 from webapp.studio.selection import onward, selected
+from webapp.studio.tags import suggested
 
 PER_PAGE = 24
 MOST_PAGES = 25  # that a single address asks for at once
@@ -55,6 +57,7 @@ class Filters(forms.Form):
     project = forms.ModelChoiceField(
         Project.objects.none(), required=False, to_field_name="public_id", empty_label="Any"
     )
+    tag = forms.ModelChoiceField(Tag.objects.none(), required=False, to_field_name="folded", empty_label="Any")
     person = forms.ModelChoiceField(User.objects.none(), label="Made by", required=False, empty_label="Anybody")
     mode = forms.ChoiceField(choices=[("", "Any"), *MODES], required=False)
     status = forms.ChoiceField(choices=[("", "Any"), *Status.choices], required=False)
@@ -67,13 +70,14 @@ class Filters(forms.Form):
 
     # Those that apply to sounds alone; they are kept, but clips don't have them.
     OF_SOUNDS = ("mode", "status", "backend", "favourite")
-    NARROWING = ("project", "person", *OF_SOUNDS, "since", "until")
+    NARROWING = ("project", "tag", "person", *OF_SOUNDS, "since", "until")
 
     def __init__(self, data: Any, team: Team) -> None:
         super().__init__(data)
         choices = [("", "Any"), *((name, registry.offer(name).label) for name in registry.NAMES)]
         self.fields["backend"].choices = choices  # type: ignore[attr-defined]
         self.fields["project"].queryset = Project.objects.filter(team=team).order_by("name")  # type: ignore[attr-defined]
+        self.fields["tag"].queryset = tags.used(team)  # type: ignore[attr-defined]
         people = User.objects.filter(memberships__team=team).order_by("email")
         self.fields["person"].queryset = people  # type: ignore[attr-defined]
         for name, field in self.fields.items():
@@ -124,7 +128,7 @@ class Found:
 @require_safe
 @needs(Action.LOOK)
 def library(request: TeamRequest) -> HttpResponse:
-    """`GET /library/?q=&kind=&project=&person=&mode=&status=&backend=&since=&until=&favourite=&sort=&view=&shown=2`"""
+    """`GET /library/`, with the fields of `Filters`, and `shown=2` for two pages at once."""
     filters = Filters(request.GET, request.team)
     shown = request.GET.get("shown", "1")
     pages = min(int(shown), MOST_PAGES) if shown.isdecimal() and len(shown) < 4 else 1
@@ -140,6 +144,7 @@ def library(request: TeamRequest) -> HttpResponse:
         "choices": [filters[name] for name in ("kind", "sort", "view")],
         "narrowing": [filters[name] for name in filters.offered],
         "projects": open_projects(request.team),
+        "known_tags": suggested(request.team),
         "pages": max(1, pages),
     }
     return render(request, "library/library.html", context)
@@ -173,13 +178,15 @@ def _asked(team: Team, filters: Filters) -> QuerySet[Any]:
         among = among.filter(named)
     if value("project"):
         among = among.filter(project=value("project"))
+    if value("tag"):
+        among = among.filter(tags=value("tag"))
     if value("person"):
         among = among.filter(**{by: value("person")})
     if since:
         among = among.filter(created_at__gte=since)
     if until:
         among = among.filter(created_at__lt=until + timedelta(days=1))
-    return among
+    return among.prefetch_related("tags")
 
 
 def _of_sounds(among: QuerySet[Generation], filters: Filters) -> QuerySet[Generation]:

@@ -28,6 +28,7 @@ from webapp.accounts.access import TeamRequest, generation_of
 from webapp.accounts.permissions import Action
 from webapp.comments import notifications, panel
 from webapp.studio.projects import open_projects
+from webapp.studio.tags import suggested
 from webapp.studio.understanding import Understanding
 
 SEED_OF_TAKE = {"same": True, "new": False}
@@ -46,7 +47,8 @@ def generation(request: TeamRequest, generation_id: str) -> HttpResponse:
     if generation.clip:
         previews.make_again(generation.clip)
     notifications.read(request.user, generation)
-    return _render(request, "studio/generation.html", generation, projects=open_projects(request.team))
+    filing = {"projects": open_projects(request.team), "known_tags": suggested(request.team)}
+    return _render(request, "studio/generation.html", generation, **filing)
 
 
 @require_safe
