@@ -97,8 +97,8 @@ def empty() -> int:
     removed = _remove(Generation, "generations", generations.values_list("pk", "public_id").iterator())
     clips = holds.free(Clip).filter(deleted_at__lt=before, generations=None)
     removed += _remove(Clip, "clips", clips.values_list("pk", "public_id").iterator())
+    tags.forget_unused()
     if removed:
-        tags.forget_unused()
         log.info("removed %d things from the trash for good", removed)
     return removed
 
