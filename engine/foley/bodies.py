@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from engine.foley.ahead import ahead
-from engine.foley.motion import CELL, weight
+from engine.foley.motion import CELL, median, weight
 from engine.frames import Frame, Gray
 from engine.model import Progress
 
@@ -251,7 +251,7 @@ def bodies(shot: Sequence[Frame]) -> Generator[Progress, None, list[Body]]:
 def _blobs(image: Gray, without: Gray, before: Gray) -> list[_Blob]:
     """What stands out from the picture without bodies and is compact: balls, blocks, sticks; no limbs, no crowds."""
     apart = cv2.absdiff(image, without)
-    mask = (apart > 12 + 3 * float(np.median(apart))).astype(np.uint8)
+    mask = (apart > 12 + 3 * median(apart)).astype(np.uint8)
     opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     count, labels, stats, centres = cv2.connectedComponentsWithStats(closed, connectivity=8, ltype=cv2.CV_16U)

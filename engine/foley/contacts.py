@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from engine.foley.bodies import Body, Kink
 from engine.foley.evidence import Times, standing_out, strong, weakest
-from engine.foley.motion import CELL, HELD, Field, Glimpse
+from engine.foley.motion import CELL, HELD, Field, Glimpse, length, parts
 from engine.model import Event
 
 APART = 0.12
@@ -136,7 +135,7 @@ def _without(glimpse: Glimpse, things: Sequence[Body]) -> Glimpse:
 
 def _lost(glimpse: Glimpse) -> Field:
     """How much speed was lost, in cells of the picture."""
-    return np.asarray(cv2.magnitude(*cv2.split(glimpse.stops)), np.float32)
+    return length(*parts(glimpse.stops))
 
 
 def _stops(glimpses: Sequence[Glimpse], duration: float) -> list[_Sign]:

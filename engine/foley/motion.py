@@ -103,7 +103,7 @@ def _change(pair: tuple[Frame, Frame]) -> _Change:
     if cut or brightening > 8:
         return _Change(last.time, frame, brightening=0.0 if cut else brightening, cut=cut)
     difference = cv2.absdiff(last.image, frame.image)
-    noise = max(2.0, 3.0 * float(np.median(difference)))
+    noise = max(2.0, 3.0 * median(difference))
     _, changed = cv2.threshold(cv2.blur(difference, (5, 5)), noise, 255, cv2.THRESH_BINARY)
     own = cv2.copyTo(drift - _camera(drift), changed)
     step = frame.time - last.time
@@ -115,9 +115,9 @@ def _glimpse(before: _Change, after: _Change) -> Glimpse:
     start, end = after.start, after.frame.time
     if after.velocity is None:
         shape = after.frame.image.shape
-        speeds, stops = (_cells(np.zeros((*shape, *parts), np.float32)) for parts in ((), (2,)))
+        speeds, stops = (_cells(np.zeros((*shape, *each), np.float32)) for each in ((), (2,)))
         return Glimpse(start, end, 0.0, 0.5, stops, stops, speeds, after.brightening, after.cut)
-    speed = _length(*_parts(after.velocity))
+    speed = length(*parts(after.velocity))
     stops = np.zeros_like(after.velocity)
     if before.velocity is not None and before.drift is not None:
         stops = _stops(_follow(before.velocity, -before.drift), after.velocity)
@@ -142,23 +142,35 @@ def weight(down: Field) -> Field:
     return np.asarray(0.5 + np.where(down > 0, np.float32(0.5), np.float32(-0.25)) * down**2, np.float32)
 
 
+def median(image: cv2.typing.MatLike) -> float:
+    """The median of a picture's grey levels, by counting them: many times as fast as by ordering them."""
+    counted = np.cumsum(cv2.calcHist([image], [0], None, [256], [0, 256]))
+    low, high = np.searchsorted(counted, [(image.size + 1) // 2, image.size // 2 + 1])
+    return float(low + high) / 2
+
+
 def _stops(before: Field, after: Field) -> Field:
-    (x, y), (next_x, next_y) = _parts(before), _parts(after)
-    speed = _length(x, y) + np.float32(1e-9)
+    stops = np.zeros_like(after)
+    moving = np.flatnonzero(before.view(np.uint64))  # most of the picture rests, and what rests can't stop
+    x, y = np.ascontiguousarray(before.reshape(-1, 2)[moving].T)
+    next_x, next_y = np.ascontiguousarray(after.reshape(-1, 2)[moving].T)
+    speed = length(x, y) + np.float32(1e-9)
     along = (x * next_x + y * next_y) / speed
     lost = np.minimum(np.maximum(speed - along, 0), 2 * speed)
     share = lost * weight(y / speed) / speed
-    return np.asarray(cv2.merge((x * share, y * share)), np.float32)
+    stops.reshape(-1, 2)[moving] = np.stack((x * share, y * share), axis=-1)
+    return stops
 
 
-def _parts(field: Field) -> tuple[Field, Field]:
+def parts(field: Field) -> tuple[Field, Field]:
     """A field's x and y parts, each of its own: arithmetic on every other number of an array is slow."""
     x, y = cv2.split(field)
     return np.asarray(x, np.float32), np.asarray(y, np.float32)
 
 
-def _length(x: Field, y: Field) -> Field:
-    return np.asarray(np.sqrt(x * x + y * y), np.float32)  # cv2.magnitude's last bit changes with where memory lies
+def length(x: Field, y: Field) -> Field:
+    """The lengths of vectors by their parts. The last bit of `cv2.magnitude` changes with where memory lies."""
+    return np.asarray(np.sqrt(x * x + y * y), np.float32)
 
 
 @lru_cache(maxsize=4)
