@@ -50,6 +50,12 @@ ROUGH = 0.12
 RESTING = 0.1
 """Of the same: what is slower rests."""
 
+TOGETHER = 0.3
+"""Seconds for which two bodies are seen at least, to be told to move as one, and"""
+
+STRAYING = 0.6
+"""of how far they move: how much their distance may change (standard deviations) while they do."""
+
 _LARGEST = 0.08  # of the picture
 _SMALLEST = 28  # pixels
 _SAMPLES = 25  # frames that make the picture without bodies
@@ -91,6 +97,18 @@ class Body:
         instants = np.arange(self.times[0], self.times[-1], 0.1)
         x, y = (np.interp(instants, self.times, along) for along in self.places.T)
         return float(np.hypot(np.diff(x), np.diff(y)).sum()) / self.diagonal
+
+    def beside(self, other: Body) -> float | None:
+        """How many pixels the two are apart (the median) while they move as one; None where they don't."""
+        begin, end = max(self.times[0], other.times[0]), min(self.times[-1], other.times[-1])
+        if end - begin < TOGETHER:
+            return None
+        instants = np.arange(begin, end, _PACE)
+        one, two = (
+            np.stack([np.interp(instants, each.times, along) for along in each.places.T]) for each in (self, other)
+        )
+        strays, *moves = (float(np.hypot(*along.std(axis=1))) for along in (one - two, one, two))
+        return float(np.median(np.hypot(*(one - two)))) if strays < STRAYING * min(moves) else None
 
     @property
     def flies(self) -> bool:

@@ -24,6 +24,9 @@ ROAMING = 0.15
 LASTING = 0.5
 """seconds for which it is followed."""
 
+NEAR = 5.0
+"""Of the sum of two bodies' radii: what is further apart is not of one thing, even if it moves as one."""
+
 SHARE = 0.5
 """Of the clip's own strong stops: a weaker one is no contact."""
 
@@ -105,8 +108,28 @@ def _again(signs: Sequence[_Sign]) -> list[_Sign]:
 
 
 def speaking(found: Sequence[Body]) -> list[Body]:
-    """The bodies that are followed long and far enough to be told from what trembles or flickers."""
-    return [thing for thing in found if thing.way >= ROAMING and thing.times[-1] - thing.times[0] >= LASTING]
+    """The bodies that are followed long and far enough to be told from what trembles or flickers, each once.
+
+    Those that move as one side by side are parts of something larger: what moves by less than its own size shows at its
+    edges alone, whose places say little. That is left to the flow. `found` begins with what travels furthest.
+    """
+    followed = [thing for thing in found if thing.way >= ROAMING and thing.times[-1] - thing.times[0] >= LASTING]
+    return [
+        thing
+        for index, thing in enumerate(followed)
+        if not any(_same(thing, other) for other in followed[:index])
+        and not any(_parted(thing, other) for other in followed if other is not thing)
+    ]
+
+
+def _same(thing: Body, other: Body) -> bool:
+    apart = thing.beside(other)
+    return apart is not None and apart < (thing.radius + other.radius) / 2
+
+
+def _parted(thing: Body, other: Body) -> bool:
+    apart, size = thing.beside(other), thing.radius + other.radius
+    return apart is not None and size / 2 <= apart < NEAR * size
 
 
 def _kinked(kink: Kink, thing: Body) -> _Sign:
