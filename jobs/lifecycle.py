@@ -223,9 +223,9 @@ def wait(generation: Generation, delay: float) -> None:
     update(generation, wake_at=timezone.now() + timedelta(seconds=delay))
 
 
-def succeed(generation: Generation, **results: Any) -> None:
-    """Publish: results, timings and status in one write. Raises LeaseLost."""
-    _finish(generation, Status.SUCCEEDED, progress=100, error="", **results)
+def succeed(generation: Generation, *, data: dict[str, Any] | None = None, **results: Any) -> None:
+    """Publish: results, timings and status in one write; `data` is noted with it. Raises LeaseLost."""
+    _finish(generation, Status.SUCCEEDED, progress=100, error="", event_data=data, **results)
 
 
 def fail(

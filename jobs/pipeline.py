@@ -10,8 +10,10 @@ ticket before anything is asked about it. A row that says the first and lacks th
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import random
+import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +59,7 @@ log = logging.getLogger(__name__)
 # Beyond this our own engine gets a small copy instead of the original; others always do.
 LARGEST_ORIGINAL_BYTES = 50 * 1024 * 1024
 RETRY_SECONDS = 1.0
+LONGEST_TRAIL = 20_000
 UNEXPECTED = "Something unexpected happened on our side. Try again; your administrator finds the details under {id}."
 SILENT = "The sound engine returned silence. Say more of what should be heard, or choose a clip in which more happens."
 NO_AUDIO = "What came back holds no sound. Try again, or ask for the same on another backend."
@@ -100,7 +103,24 @@ def advance(generation: Generation) -> float | None:
 
 def _fail(generation: Generation, error: Exception, sentence: str, kind: str) -> None:
     name = type(error).__name__
-    lifecycle.fail(generation, sentence, kind=kind, cause=name if kind == "unexpected" else "", data={"error": name})
+    data, cause = {"error": name}, ""
+    if kind == "unexpected":
+        data, cause = data | {"traceback": trail(error)}, name
+    lifecycle.fail(generation, sentence, kind=kind, cause=cause, data=data)
+
+
+def trail(error: BaseException) -> str:
+    """The lines of code that led to `error` and to what it came from, the latest last.
+
+    Without their messages, which may quote a key or an address that opens something; those are in the log.
+    """
+    links: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in links:
+        links.append(link)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    told = ["".join([*traceback.format_tb(one.__traceback__), type(one).__qualname__]) for one in reversed(links)]
+    return "\n\n".join(told)[-LONGEST_TRAIL:]
 
 
 def _advance(generation: Generation) -> float | None:
@@ -340,12 +360,16 @@ def _publish(generation: Generation, result: Result) -> None:
     """Store the files, then show them and the new status in one write; files whose row can't be written go again."""
     stored = Generation(public_id=generation.public_id)  # carries the new names until they are published
     places: dict[str, FieldFile] = {name: getattr(stored, name) for name in result.files}
+    hashes = {}
     try:
         for name, path in result.files.items():
             with path.open("rb") as file:
+                hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
+                file.seek(0)
                 places[name].save(path.name, File(file), save=False)
+        published = {name: field.name for name, field in places.items()}
         with transaction.atomic():
-            lifecycle.succeed(generation, **{name: field.name for name, field in places.items()}, **result.facts)
+            lifecycle.succeed(generation, data={"sha256": hashes}, **published, **result.facts)
     except BaseException:
         remove_stored(*places.values())
         raise

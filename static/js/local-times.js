@@ -1,10 +1,13 @@
-// Moments in the time of whoever looks: the server writes them in its own.
+// Moments in the time of whoever looks: the server writes them in its own. Those with `data-seconds` to the second.
 
-const words = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+const language = document.documentElement.lang;
+const words = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+const exactly = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
 
 export function showLocalTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
-    time.textContent = words.format(new Date(time.dateTime));
-    time.title = new Date(time.dateTime).toString();
+    const moment = new Date(time.dateTime);
+    time.textContent = ("seconds" in time.dataset ? exactly : words).format(moment);
+    time.title = moment.toString();
   }
 }

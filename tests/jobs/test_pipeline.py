@@ -7,6 +7,7 @@ import json
 import os
 import wave
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,10 @@ def test_a_clip_comes_back_with_sound(engine: PretendEngine, clip: Clip, ask: As
     assert generation.events == [{"time": 0.5, "strength": 0.9}]
     assert generation.understood == {"summary": "Knocks on wood."}
     assert max(high for _, high in generation.peaks) > 0.2
+    hashes = {
+        name: sha256(Path(getattr(generation, name).path).read_bytes()).hexdigest() for name in ("audio", "video")
+    }
+    assert generation.job_events.get(kind="succeeded").data == {"sha256": hashes}
     assert generation.loudness is not None
     assert -40 < generation.loudness < -5
     assert set(generation.timings) == {"preparing", "generating", "muxing", "publishing"}
@@ -314,14 +319,22 @@ def test_the_unexpected_is_logged_with_the_id_and_shown_as_a_sentence(
     engine: PretendEngine, ask: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: Any) -> None:
-        raise RuntimeError("a secret detail")
+        try:
+            raise ValueError("a secret detail".upper())
+        except ValueError as cause:
+            raise RuntimeError(str(cause)) from cause
 
     monkeypatch.setattr(pipeline, "_publish", broken)
     generation = drive(ask(duration=1.5))
     assert generation.status == Status.FAILED
     assert generation.public_id in generation.error
-    assert "secret detail" not in generation.error
+    assert "secret detail" not in generation.error.lower()
     assert generation.public_id in caplog.text
+    assert "A SECRET DETAIL" in caplog.text
+    traceback = generation.job_events.get(kind="failed").data["traceback"]
+    assert "ValueError\n" in traceback
+    assert traceback.endswith("RuntimeError")
+    assert "A SECRET DETAIL" not in traceback
 
 
 def test_a_lease_lost_while_publishing_leaves_no_files_behind(

@@ -112,6 +112,7 @@ GET   team-jobs?                    yes      yes      403      403      404     
 GET   team-jobs-numbers?            yes      yes      403      403      404      sign-in
 GET   team-jobs-csv?                yes      yes      403      403      404      sign-in
 GET   team-jobs-job?                yes      yes      403      403      404      sign-in
+GET   team-jobs-file?               yes      yes      403      403      404      sign-in
 GET   team-jobs-failures?           yes      yes      403      403      404      sign-in
 POST  team-failures-resolve?        yes      yes      403      403      404      sign-in
 POST  team-failures-reopen?         yes      yes      403      403      404      sign-in
@@ -127,6 +128,7 @@ GET   admin-jobs                    403      403      403      403      403     
 GET   admin-jobs-numbers            403      403      403      403      403      sign-in
 GET   admin-jobs-csv                403      403      403      403      403      sign-in
 GET   admin-jobs-job                403      403      403      403      403      sign-in
+GET   admin-jobs-file               403      403      403      403      403      sign-in
 GET   admin-jobs-failures           403      403      403      403      403      sign-in
 POST  admin-failures-resolve        403      403      403      403      403      sign-in
 POST  admin-failures-reopen         403      403      403      403      403      sign-in

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +18,12 @@ from django.test import Client
 from django.urls import reverse
 
 from jobs import lifecycle
-from jobs.models import Clip, Generation, Status
+from jobs.models import Clip, Generation, Stage, Status
 from jobs.review import Filter
-from tests.webapp.conftest import PASSWORD, member
+from tests.webapp.conftest import PASSWORD, Elements, member
 from webapp.accounts.models import Role, Team, User
 from webapp.review import listing
+from webapp.sharing import links
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
@@ -146,24 +149,74 @@ def test_a_job_shows_what_happened_and_what_may_be_done(
     adam: Client, root: Client, ask: Ask, stored: Clip, django_assert_max_num_queries: Any
 ) -> None:
     generation = failed(ask(stored, prompt="A <b>ball</b>", duration=8))
-    with django_assert_max_num_queries(16):
+    take = ask(stored, prompt="Another take")
+    terms: dict[str, Any] = {"days": 30, "password": "", "downloads": False, "takes_comments": False}
+    links.share(generation.team, User.objects.get(email="adam@example.org"), [generation], **terms)
+    with django_assert_max_num_queries(19):
         page = adam.get(reverse("team-jobs-job", args=[generation.public_id]))
     said = words(page)
     assert "It broke." in said
     assert "failed" in said.partition("Timeline")[2]
     assert "Retry…" in said
     assert reverse("generation", args=[generation.public_id]) in page.content.decode()
+    assert reverse("clip", args=[stored.public_id]) in page.content.decode()
+    assert reverse("team-jobs-job", args=[take.public_id]) in page.content.decode()
+    assert "Share link of adam@example.org open" in said
+    assert "Video codec h264" in said
+    assert stored.sha256 in said
     assert "A &lt;b&gt;ball" in page.content.decode()
+    file: Any = adam.get(reverse("team-jobs-file", args=[generation.public_id, "clip"]))
+    assert b"".join(file.streaming_content) == Path(stored.file.path).read_bytes()
+    assert adam.get(reverse("team-jobs-file", args=[generation.public_id, "audio"])).status_code == 404
     whole = root.get(reverse("admin-jobs-job", args=[generation.public_id]), {"format": "json"}).json()
     assert whole["id"] == generation.public_id
     assert whole["effective_duration"] == pytest.approx(1.5)
-    assert whole["clip"] == {"id": stored.public_id, "name": "ball.mp4"}
-    assert whole["files"] == [{"what": "Clip", "bytes": stored.file.size}]
+    assert whole["clip"] == {"id": stored.public_id, "name": "ball.mp4", "facts": stored.facts}
+    assert whole["files"] == [{"what": "Clip", "bytes": stored.file.size, "sha256": stored.sha256}]
     assert whole["events"][-1]["kind"] == "failed"
     elsewhere = root.get(reverse("admin-jobs-job", args=[generation.public_id])).content.decode()
     assert f'href="{reverse("generation", args=[generation.public_id])}"' not in elsewhere
     stored.file.storage.delete(str(stored.file.name))
     assert "Clip missing" in words(adam.get(reverse("team-jobs-job", args=[generation.public_id])))
+
+
+def test_a_job_tells_its_attempts_apart_and_gives_its_events_as_text(adam: Client, ask: Ask) -> None:
+    generation = ask(prompt="Rain")
+    address = reverse("team-jobs-job", args=[generation.public_id])
+    assert "Due: the next worker that is free takes it" in words(adam.get(address))
+    with suppress(SystemExit), lifecycle.taken(generation.pk) as first:
+        assert first is not None
+        lifecycle.enter(first, Stage.GENERATING, 8)
+        raise SystemExit
+    assert "Should it die, another takes over after" in words(adam.get(address))
+    Generation.objects.filter(pk=generation.pk).update(leased_until=LEAP_DAY)
+    with lifecycle.taken(generation.pk) as second:
+        assert second is not None
+        lifecycle.wait(second, 100)
+    waits = words(adam.get(address))
+    assert re.search(r"Looked after in 1 min \d+ s, at ", waits)
+    assert "Attempt 1 · worker died" in waits
+    assert "Attempt 2 · under way" in waits
+    Generation.objects.filter(pk=generation.pk).update(wake_at=LEAP_DAY)
+    with lifecycle.taken(generation.pk) as third:
+        assert third is not None
+        data = {"traceback": "jobs/pipeline.py <line 7>\nKeyError"}
+        lifecycle.fail(third, "It broke.", kind="unexpected", data=data)
+    page = adam.get(address)
+    assert "Attempt 2 · failed" in words(page)
+    assert "Traceback" in words(page)
+    (copied,) = [one["data-copy"] for one in Elements(page.content.decode()).having("data-copy")]
+    assert copied == "jobs/pipeline.py <line 7>\nKeyError"
+    told = adam.get(address, {"format": "json"}).json()["attempts"]
+    assert [(one["outcome"], [span["stage"] for span in one["stages"]]) for one in told] == [
+        ("worker died", ["waiting", "preparing", "generating"]),
+        ("failed", ["generating"]),
+    ]
+    assert "No event says that." in words(adam.get(address, {"events": "thunder"}))
+    text = adam.get(address, {"events": "TAKEN for dead", "format": "text"})
+    assert text.headers["Content-Disposition"] == f'attachment; filename="{generation.public_id}-events.txt"'
+    assert [line.split(" ")[3] for line in text.content.decode().splitlines()] == ["taken_back"]
+    assert "KeyError\n" in adam.get(address, {"format": "text"}).content.decode()
 
 
 def test_numbers_and_a_table_of_what_is_found(

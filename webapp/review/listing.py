@@ -1,4 +1,4 @@
-"""The jobs, filtered and chosen; and one of them, with everything that is known of it."""
+"""The jobs, filtered and chosen."""
 
 from __future__ import annotations
 
@@ -8,20 +8,16 @@ from math import ceil
 from typing import Any
 
 from django import forms
-from django.db.models.fields.files import FieldFile
-from django.http import HttpResponse, JsonResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
-from django.utils import timezone
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from jobs.backends import registry
-from jobs.models import Generation, JobEvent, Status
+from jobs.models import Generation, Status
 from jobs.review import MODES, Filter
 from webapp import backends
 from webapp.review import spreadsheet
-from webapp.review.operating import Offers
 from webapp.review.scope import ReviewRequest, show
 from webapp.studio import labels
 
@@ -93,7 +89,7 @@ def index(request: ReviewRequest) -> HttpResponse:
         "statuses": [("", "All"), *Status.choices],
         "filter": asked,
         "form": FilterForm(asked, in_team=scope.team is not None),
-        "rows": [_row(request, generation) for generation in generations],
+        "rows": [row(request, generation) for generation in generations],
         "first": first + 1,
         "last": first + len(generations),
         "page_number": page,
@@ -192,7 +188,8 @@ def _number(asked: QueryDict) -> int:
     return max(int(page), 1) if page.isascii() and page.isdigit() and len(page) <= 9 else 1
 
 
-def _row(request: ReviewRequest, generation: Generation) -> dict[str, Any]:
+def row(request: ReviewRequest, generation: Generation) -> dict[str, Any]:
+    """A job as the list and its own page tell of it."""
     return {
         "generation": generation,
         "address": request.scope.url("jobs-job", generation.public_id),
@@ -223,97 +220,3 @@ def _cost(generation: Generation) -> str:
 def _unit(generation: Generation) -> str:
     price = registry.offer(generation.backend).price if generation.backend in registry.NAMES else None
     return price.unit if price else ""
-
-
-@require_safe
-def job(request: ReviewRequest, generation_id: str) -> HttpResponse:
-    """`GET …/jobs/job/<id>/`: all of it; with `?format=json`, as JSON."""
-    rows = request.scope.generations().select_related("team", "created_by", "clip", "project")
-    generation = get_object_or_404(rows, public_id=generation_id)
-    events = list(generation.job_events.all())
-    files = _files(generation)
-    if request.GET.get("format") == "json":
-        return JsonResponse(_told(generation, events, files), json_dumps_params={"indent": 2, "ensure_ascii": False})
-    own = any(membership.team_id == generation.team_id for membership in request.memberships)
-    context = {
-        **_row(request, generation),
-        "files": files,
-        "request_id": generation.remote.get("request_id", ""),
-        "inputs": _inputs(generation),
-        "timeline": _timeline(generation, events),
-        "now": timezone.now(),
-        "page_of_it": reverse("generation", args=[generation.public_id]) if own and not generation.deleted_at else "",
-        "offers": Offers.of(request, generation),
-        "operate": request.scope.url("jobs-operate"),
-        "list": request.scope.url("jobs"),
-        "json": request.scope.url("jobs-job", generation.public_id, format="json"),
-        "failures": request.scope.url("jobs", fingerprint=generation.fingerprint) if generation.fingerprint else "",
-        "clip_address": _clip_address(generation) if own else "",
-    }
-    return show(request, "review/job.html", context)
-
-
-def _clip_address(generation: Generation) -> str:
-    clip = generation.clip
-    return reverse("clip-file", args=[clip.public_id, "original"]) if clip and not clip.deleted_at else ""
-
-
-def _inputs(generation: Generation) -> dict[str, str]:
-    """What was asked for, and what it came to."""
-    asked, effective = labels.length(generation.duration), labels.length(generation.effective_duration)
-    return {
-        "Prompt": generation.prompt,
-        "Negative prompt": generation.negative_prompt,
-        "Mode": MODES["video" if generation.clip_id else "text"],
-        "Duration": asked if asked == effective else f"{effective} ({asked} asked for)",
-        "Quality steps": str(generation.quality_steps),
-        "Prompt strength": f"{generation.prompt_strength:g}",
-        "Focus on subject": "yes" if generation.focus_on_subject else "no",
-        "Seed": str(generation.seed),
-        "Asked from": generation.get_source_display(),
-    }
-
-
-def _timeline(generation: Generation, events: list[JobEvent]) -> list[tuple[JobEvent, str]]:
-    """Each event with the time since the generation was asked for."""
-    return [(event, duration((event.at - generation.created_at).total_seconds())) for event in events]
-
-
-def _files(generation: Generation) -> list[tuple[str, int | None, str]]:
-    """What is stored of it: what it is, its bytes, or None where it is gone, and that for people."""
-    clip = generation.clip
-    stored: list[tuple[str, FieldFile]] = [("Clip", clip.file)] if clip else []
-    stored += [("Video", generation.video), ("Preview", generation.video_preview), ("Audio", generation.audio)]
-    sizes = [(what, _size(file)) for what, file in stored if file]
-    return [(what, size, "missing" if size is None else labels.size(size)) for what, size in sizes]
-
-
-def _size(file: FieldFile) -> int | None:
-    try:
-        return file.size
-    except FileNotFoundError:
-        return None
-
-
-TOLD = (
-    "status", "stage", "progress", "message", "error", "error_kind", "fingerprint", "failed_at", "cancel_requested",
-    "backend", "cost", "submitted_at", "remote", "attempts", "leased_by", "leased_until", "wake_at", "trouble_since",
-    "created_at", "retried_at", "started_at", "finished_at", "deleted_at", "timings", "notes", "source", "prompt",
-    "negative_prompt", "duration", "effective_duration", "quality_steps", "prompt_strength", "focus_on_subject", "seed",
-)  # fmt: skip
-
-
-def _told(generation: Generation, events: list[JobEvent], files: list[tuple[str, int | None, str]]) -> dict[str, Any]:
-    return {
-        "id": generation.public_id,
-        "team": generation.team.public_id,
-        "person": generation.created_by.email if generation.created_by else None,
-        "clip": {"id": generation.clip.public_id, "name": generation.clip.name} if generation.clip else None,
-        "project": generation.project.public_id if generation.project else None,
-        **{name: getattr(generation, name) for name in TOLD},
-        "files": [{"what": what, "bytes": size} for what, size, _ in files],
-        "events": [
-            {"at": event.at, "kind": event.kind, "stage": event.stage, "message": event.message, "data": event.data}
-            for event in events
-        ],
-    }

@@ -7,14 +7,15 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from webapp.review import auditing, failing, listing, measuring, operating
+from webapp.review import auditing, failing, job, listing, measuring, operating
 from webapp.review.scope import in_administration, in_team
 
 PAGES: list[tuple[str, Callable[..., Any], str]] = [
     ("", listing.index, "jobs"),
     ("numbers/", listing.numbers, "jobs-numbers"),
     ("jobs.csv", listing.as_csv, "jobs-csv"),
-    ("job/<str:generation_id>/", listing.job, "jobs-job"),
+    ("job/<str:generation_id>/", job.page, "jobs-job"),
+    ("job/<str:generation_id>/<str:kind>", job.file, "jobs-file"),
     ("operate/", operating.operate, "jobs-operate"),
     ("operations/<str:bulk_id>/", operating.operation, "jobs-operation"),
     ("failures/", failing.index, "jobs-failures"),
