@@ -29,6 +29,7 @@ urlpatterns = [
     path("clips/", studio.upload_clip, name="clip-upload"),
     path("clips/sample/", studio.sample_clip, name="clip-sample"),
     path("clips/<str:clip_id>/", clip_page.clip, name="clip"),
+    path("clips/<str:clip_id>/live/", clip_page.live, name="clip-live"),
     path("clips/<str:clip_id>/choose/", clip_page.choose, name="clip-choose"),
     path("clips/<str:clip_id>/facts/", studio.clip_facts, name="clip-facts"),
     path("g/<str:generation_id>/", results.generation, name="generation"),

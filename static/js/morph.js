@@ -1,6 +1,7 @@
 // Make a part of the page look like a fresh rendering of it, touching only what differs: focus, a pressed button, a
 // playing video, what is being typed and a running transition survive. An element with another `data-key` is another
-// element; one that has the same stays itself where others come or go before it.
+// element; one that has the same stays itself where others come or go before it. A form that was opened stays as it was
+// (`<details data-form>`): somebody is writing in it, of what the page said then.
 
 /** Change `old` into `fresh`, in place where they are the same kind of node. */
 export function morph(old, fresh) {
@@ -8,7 +9,7 @@ export function morph(old, fresh) {
     old.replaceWith(fresh);
   } else if (old.nodeType !== Node.ELEMENT_NODE) {
     if (old.data !== fresh.data) old.data = fresh.data;
-  } else {
+  } else if (!old.matches("[data-form][open]")) {
     copyAttributes(old, fresh);
     morphChildren(old, fresh);
   }

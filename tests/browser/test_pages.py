@@ -485,6 +485,28 @@ def test_the_history_follows_what_is_under_way(page: Page, visit: Visit, site: S
     expect(status).to_have_text("Cancelled")
 
 
+def test_a_clips_takes_follow_what_is_under_way_and_leave_alone_what_is_being_written(
+    page: Page, visit: Visit, site: Site
+) -> None:
+    page.goto(site.results("silent"))
+    page.get_by_role("button", name="Another take").click()
+    page.wait_for_url(lambda url: "/g/" in url and site.generations["silent"] not in url)
+    takes = visit("alice")
+    takes.goto(page.url)
+    takes.get_by_role("link", name="bounce.mp4").click()
+    under_way = takes.locator(f"[data-key={page.url.split('/')[-2]}] .status")
+    expect(under_way).to_have_text("Queued")
+    choice = takes.locator(f"[data-key={site.generations['silent']}] .take-choose")
+    choice.locator("summary").click()
+    choice.get_by_label("Why").fill("It is the driest.")
+    seen = choice.locator("[name=csrfmiddlewaretoken]").input_value()
+    page.get_by_role("button", name="Cancel").click()
+    expect(under_way).to_have_text("Cancelled")
+    expect(choice.get_by_label("Why")).to_be_focused()
+    expect(choice.get_by_label("Why")).to_have_value("It is the driest.")
+    expect(choice.locator("[name=csrfmiddlewaretoken]")).to_have_value(seen)
+
+
 def test_pages_lead_on_and_back(page: Page) -> None:
     page.goto("/history/")
     newest = page.locator("[data-history] a").first.get_attribute("href")

@@ -98,6 +98,29 @@ def test_many_takes_cost_no_more_and_lead_on(
     assert one.public_id not in html
     assert f"&q={stored.public_id}" in html
     assert one.public_id in alice.get(f"/library/?q={stored.public_id}&shown=3").content.decode()
+    assert choose(alice, stored, html, copies[0]).status_code == 302
+    refused = choose(alice, stored, html, one, "The oldest is the best.")
+    assert refused.status_code == 409
+    assert ">The oldest is the best.</textarea>" in unescape(refused.content.decode()), "though it is on no page now"
+
+
+def test_what_is_under_way_is_told_when_it_changes_and_no_longer(
+    alice: Client, stored: Clip, take: Callable[..., Generation]
+) -> None:
+    take("Dry knocks")
+    going = take("Wet knocks", Status.RUNNING, stage="generating", progress=46)
+    page = alice.get(reverse("clip", args=[stored.public_id])).content.decode()
+    (root,) = Elements(page).having("data-live")
+    address, version = str(root["data-live"]), str(root["data-version"])
+    assert alice.get(address, headers={"If-None-Match": version}).status_code == 304
+    Generation.objects.filter(pk=going.pk).update(status=Status.SUCCEEDED)
+    told = alice.get(address, headers={"If-None-Match": version})
+    assert (told.status_code, told.headers["ETag"] != version) == (200, True)
+    html = told.content.decode()
+    assert "<html" not in html
+    assert players(html)[0] == going.public_id
+    assert "Compare A and B" in html
+    assert not Elements(html).having("data-live"), "nothing will change any more"
 
 
 def test_a_take_is_chosen_with_a_note_and_the_choice_taken_back(

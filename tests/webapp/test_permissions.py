@@ -43,6 +43,7 @@ POST  clip-upload?                  yes      yes      yes      403      404     
 POST  clip-sample?                  yes      yes      yes      403      404      sign-in
 GET   studio+clip                   yes      yes      yes      yes      404      sign-in
 GET   clip                          yes      yes      yes      yes      404      sign-in
+GET   clip-live                     yes      yes      yes      yes      404      sign-in
 POST  clip-choose                   yes      yes      yes      403      404      sign-in
 GET   clip-facts                    yes      yes      yes      yes      404      sign-in
 GET   clip-file                     yes      yes      yes      yes      404      sign-in

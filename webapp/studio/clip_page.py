@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.cache import get_conditional_response, patch_cache_control
 from django.views.decorators.http import require_POST, require_safe
 
 from jobs import choosing, previews
@@ -76,6 +79,19 @@ def clip(request: TeamRequest, clip_id: str) -> HttpResponse:
     return _page(request, shown)
 
 
+@require_safe
+def live(request: TeamRequest, clip_id: str) -> HttpResponse:
+    """`GET /clips/<id>/live/?a=&b=`: its takes alone, as they are now; 304 while they haven't changed."""
+    shown = clip_of(request, clip_id)
+    compared = _compared(shown, request.GET.get("a", ""), request.GET.get("b", ""))
+    context = _takes(request, shown, compared)
+    unchanged = get_conditional_response(request, etag=context["version"])
+    response = unchanged or render(request, "studio/_takes.html", context)
+    response.headers["ETag"] = context["version"]
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
 @require_POST
 def choose(request: TeamRequest, clip_id: str) -> HttpResponse:
     """`POST /clips/<id>/choose/` with `take`, "" for none, `note`, and `seen` and `seen_at` as the page had them."""
@@ -105,6 +121,19 @@ def _page(
     request: TeamRequest, shown: Clip, form: Choice | None = None, refusal: str = "", status: int = 200
 ) -> HttpResponse:
     """The page; where a choice was refused, with what was written still in its field."""
+    compared = _compared(shown, request.GET.get("a", ""), request.GET.get("b", ""))
+    context = _takes(request, shown, compared, form, refusal) | {
+        "known_tags": suggested(shown.team),
+        "matched": all(side.generation.loudness is not None for side in compared),
+    }
+    return render(request, "studio/clip.html", context, status=status)
+
+
+def _takes(
+    request: TeamRequest, shown: Clip, compared: list[Side], form: Choice | None = None, refusal: str = ""
+) -> dict[str, Any]:
+    """What the templates show of the takes. `live_url` is there while one is under way and nothing was refused, and
+    `version` is an entity tag over what can change until then."""
     refused, written = (form.data.get("take", ""), form.data.get("note", "")) if form else ("", "")
 
     def take(generation: Generation) -> Take:
@@ -115,24 +144,30 @@ def _page(
     takes = listed().filter(clip=shown).order_by("-created_at", "-id")
     chosen = takes.filter(pk=shown.chosen_id).first() if shown.chosen_id else None
     others = list((takes.exclude(pk=chosen.pk) if chosen else takes)[: MOST_TAKES + 1])
-    rows = [take(generation) for generation in others[:MOST_TAKES]]
-    first = take(chosen) if chosen else None
-    compared = _compared(shown, request.GET.get("a", ""), request.GET.get("b", ""))
-    context = {
+    more, others = len(others) > MOST_TAKES, others[:MOST_TAKES]
+    if refused and refused not in [one.public_id for one in (chosen, *others) if one]:
+        # So many came meanwhile that it is not among the first any more; what was written is kept all the same.
+        others += takes.filter(public_id=refused, status=Status.SUCCEEDED)
+    first, rows = take(chosen) if chosen else None, [take(generation) for generation in others]
+    all_shown = [row.generation for row in (first, *rows) if row]
+    seen = Seen.of(shown)
+    said = [(one.public_id, one.status, one.stage, one.progress, one.cancel_requested) for one in all_shown]
+    live_url = f"{reverse('clip-live', args=[shown.public_id])}?{request.GET.urlencode()}"
+    under_way = any(not generation.is_finished for generation in all_shown)
+    return {
         "clip": shown,
-        "known_tags": suggested(shown.team),
         "facts": facts(shown),
         "chosen": first,
         "takes": rows,
-        "more": len(others) > len(rows),
-        "comparable": sum(row.generation.status == Status.SUCCEEDED for row in (first, *rows) if row) > 1,
+        "more": more,
+        "comparable": sum(generation.status == Status.SUCCEEDED for generation in all_shown) > 1,
         "compared": compared,
-        "matched": all(side.generation.loudness is not None for side in compared),
-        "seen": Seen.of(shown),
+        "seen": seen,
         # It is said at the take that it is about, where that has a field on the page.
         "refusal": "" if any(row.refusal for row in (first, *rows) if row) else refusal,
+        "live_url": live_url if under_way and form is None else None,
+        "version": f'"{hashlib.sha256(repr((said, seen, shown.chosen_note)).encode()).hexdigest()[:20]}"',
     }
-    return render(request, "studio/clip.html", context, status=status)
 
 
 def _compared(shown: Clip, *chosen: str) -> list[Side]:

@@ -1,9 +1,9 @@
-// The history: what is under way goes on without a reload.
+// A list of generations: what is under way goes on without a reload.
 
 import { watch } from "./live.js";
 import { showLocalTimes } from "./local-times.js";
 
-const list = document.querySelector("[data-history]");
+const list = document.querySelector("[data-phase=list]");
 const notice = document.querySelector("[data-notice]");
 
 if (list) {
