@@ -39,8 +39,8 @@ def test_says_in_one_line_where_it_is_once_all_are_ready(stage: Soundstage) -> N
         "import json; from jobs import statistics; print(json.dumps([w.name for w in statistics.workers()]))"
     )
     pids = {int(name.rpartition(":")[2]) for name in online}
-    assert len(pids) == 2
-    assert pids <= set(stage.processes(PROGRAMS["worker"]))
+    # Others of this package kill workers, which count as online until their silence is noticed.
+    assert len(pids & set(stage.processes(PROGRAMS["worker"]))) == 2
 
 
 def test_keeps_everything_in_its_data_folder(stage: Soundstage) -> None:
