@@ -104,7 +104,7 @@ def test_a_sound_goes_from_one_to_the_other_and_out_to_the_client(person: Person
     expect(colleague.locator(".replies")).to_contain_text("Take another one")
     expect(owner.get_by_role("link", name="Notifications", exact=True)).to_be_visible()
 
-    # Another take; of the two one is chosen.
+    # Another take; the two are heard against each other, and one is chosen.
     colleague.get_by_role("button", name="Another take").click()
     colleague.wait_for_url(lambda url: "/g/" in url and url != first)
     wait_for_result(colleague)
@@ -113,6 +113,14 @@ def test_a_sound_goes_from_one_to_the_other_and_out_to_the_client(person: Person
     expect(colleague.locator(".take")).to_have_count(2)
     newest = colleague.locator(".take").first
     expect(newest.get_by_role("link", name=PROMPT)).to_have_attribute("href", second)
+    colleague.locator(".take").last.get_by_label("Compare as A").check()
+    newest.get_by_label("as B", exact=True).check()
+    colleague.get_by_role("button", name="Compare A and B").click()
+    takes = colleague.get_by_role("region", name="Two takes").get_by_role("link", name=PROMPT)
+    addresses = [take.get_attribute("href") for take in takes.all()]
+    assert addresses == [urlsplit(first).path, second]
+    colleague.keyboard.press("s")
+    expect(colleague.get_by_role("button", name="Take B")).to_have_attribute("aria-pressed", "true")
     newest.locator("summary").click()
     newest.get_by_label("Why").fill(NOTE)
     newest.get_by_role("button", name="Choose", exact=True).click()
