@@ -47,15 +47,16 @@ LOOK = f"""
   }};
 }}
 """
-# The drift in seconds, once per shown frame, for `ms` milliseconds after `settling` ms.
+PAIR = ("original", "result")
+# The drift of two in seconds, once per shown frame, for `ms` milliseconds after `settling` ms.
 WATCH = """
-([settling, ms]) => new Promise((done) => {
-  const [original, result] = ["original", "result"].map((id) => document.getElementById(id));
+([pair, settling, ms]) => new Promise((done) => {
+  const [one, other] = pair.map((id) => document.getElementById(id));
   const drifts = [];
   const begun = performance.now();
   const look = () => {
     const passed = performance.now() - begun;
-    if (passed > settling) drifts.push(original.currentTime - result.currentTime);
+    if (passed > settling) drifts.push(one.currentTime - other.currentTime);
     if (passed > settling + ms) done(drifts);
     else requestAnimationFrame(look);
   };
@@ -86,8 +87,8 @@ def at_rest(page: Page) -> dict[str, Any]:
     return seen
 
 
-def watch(page: Page, *, settling: float = 0.5, seconds: float = 2.0) -> list[float]:
-    drifts: list[float] = page.evaluate(WATCH, [settling * 1000, seconds * 1000])
+def watch(page: Page, *, settling: float = 0.5, seconds: float = 2.0, pair: tuple[str, str] = PAIR) -> list[float]:
+    drifts: list[float] = page.evaluate(WATCH, [pair, settling * 1000, seconds * 1000])
     assert len(drifts) > 10
     return drifts
 
@@ -96,14 +97,14 @@ def within_a_frame(drifts: list[float]) -> list[bool]:
     return [abs(drift) < FRAME for drift in drifts]
 
 
-def assert_locked(page: Page, *, seconds: float = 2.0) -> None:
-    """Playing, and under one frame apart.
+def assert_locked(page: Page, *, seconds: float = 2.0, pair: tuple[str, str] = PAIR) -> None:
+    """The two with these ids are playing, and under one frame apart.
 
     A busy machine may make a picture miss a beat. A lock makes up for that, so where the first look saw it happen, the
     second one, right after it, decides.
     """
-    for drifts in (watch(page, seconds=seconds) for _ in range(2)):
-        assert page.evaluate(LOOK)["paused"] == [False, False]
+    for drifts in (watch(page, seconds=seconds, pair=pair) for _ in range(2)):
+        assert page.evaluate("(pair) => pair.map((id) => document.getElementById(id).paused)", pair) == [False, False]
         close = within_a_frame(drifts)
         if sum(close) > 0.9 * len(close) and all(close[-10:]):
             return
