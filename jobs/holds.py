@@ -17,7 +17,7 @@ from jobs import audit
 from jobs.models import AuditAction, Clip, Generation, Hold, HoldKind, Project
 
 if TYPE_CHECKING:
-    from webapp.accounts.models import Team, User
+    from webapp.accounts.models import User
 
 Held = TypeVar("Held", bound=Clip | Generation)
 
@@ -45,17 +45,6 @@ def _held(model: type[Clip | Generation] | type[Held]) -> Q:
     if model is Clip:
         return clips | Q(pk__in=Generation.everything.filter(takes, clip__isnull=False).values("clip"))
     return takes | Q(clip__in=Clip.everything.filter(clips).values("pk"))
-
-
-def holds_any_of(team: Team) -> bool:
-    """Whether there is a hold on the team, or on something of it."""
-    if not in_force().exists():
-        return False
-    if in_force().filter(kind=HoldKind.TEAM, public_id=team.public_id).exists():
-        return True
-    if Project.objects.filter(team=team, public_id__in=_ids(HoldKind.PROJECT)).exists():
-        return True
-    return any(model.everything.filter(_held(model), team=team).exists() for model in (Clip, Generation))
 
 
 def find(kind: str, public_id: str) -> Any:

@@ -27,6 +27,7 @@ from django.utils.http import content_disposition_header, http_date, parse_http_
 from django.utils.text import Truncator
 from django.views.decorators.http import require_safe
 
+from jobs import retention
 from jobs.models import Clip, Generation
 from webapp.accounts.access import TeamRequest, clip_of, generation_of
 
@@ -65,6 +66,8 @@ class Part:
 def clip_file(request: TeamRequest, clip_id: str, kind: str) -> HttpResponseBase:
     """`original`, `playable` (the preview where browsers can't play the original) or `poster` of a clip."""
     clip = clip_of(request, clip_id, in_trash_too=True)
+    if refusal := gone(clip):
+        return refusal
     files = {"original": clip.file, "playable": playable(clip), "poster": clip.poster}
     return serve(request, files.get(kind), Path(clip.name).stem)
 
@@ -73,12 +76,21 @@ def clip_file(request: TeamRequest, clip_id: str, kind: str) -> HttpResponseBase
 def generation_file(request: TeamRequest, generation_id: str, kind: str) -> HttpResponseBase:
     """`video`, `playable` (its preview where browsers can't play the picture) or `audio` of a generation."""
     generation = generation_of(request, generation_id, in_trash_too=True)
+    if refusal := gone(generation):
+        return refusal
     files = {
         "video": generation.video,
         "playable": generation.video_preview or generation.video,
         "audio": generation.audio,
     }
     return serve(request, files.get(kind), download_name(generation))
+
+
+def gone(thing: Clip | Generation) -> HttpResponse | None:
+    """410 with a sentence, where the retention rules removed the files."""
+    if not thing.media_gone_at:
+        return None
+    return HttpResponse(retention.gone(thing), status=410, content_type="text/plain; charset=utf-8")
 
 
 def playable(clip: Clip) -> FieldFile:

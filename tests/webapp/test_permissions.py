@@ -121,6 +121,8 @@ POST  team-jobs-operate?            yes      yes      403      403      404     
 GET   team-jobs-operation?          yes      yes      403      403      404      sign-in
 GET   team-jobs-audit?              yes      yes      403      403      404      sign-in
 GET   team-jobs-audit-csv?          yes      yes      403      403      404      sign-in
+GET   team-jobs-retention?          yes      yes      403      403      404      sign-in
+GET   team-jobs-retention-csv?      yes      yes      403      403      404      sign-in
 GET   team-jobs-statistics?         yes      yes      403      403      404      sign-in
 GET   team-jobs-statistics-csv?     yes      yes      403      403      404      sign-in
 GET   admin-jobs-statistics         403      403      403      403      403      sign-in
@@ -137,6 +139,8 @@ POST  admin-jobs-operate            403      403      403      403      403     
 GET   admin-jobs-operation          403      403      403      403      403      sign-in
 GET   admin-jobs-audit              403      403      403      403      403      sign-in
 GET   admin-jobs-audit-csv          403      403      403      403      403      sign-in
+GET   admin-jobs-retention          403      403      403      403      403      sign-in
+GET   admin-jobs-retention-csv      403      403      403      403      403      sign-in
 
 GET   share                         yes      yes      yes      yes      yes      yes
 POST  share                         yes      yes      yes      yes      yes      yes

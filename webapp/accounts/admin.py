@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Model
 from django.http import HttpRequest
 
-from jobs import audit, holds
+from jobs import audit
 from jobs.models import AuditAction
 from webapp.accounts.models import Membership, Team, User
 
@@ -101,12 +101,6 @@ class TeamAdmin(Audited):
     search_fields = ("name", "public_id")
     readonly_fields = ("public_id",)
     inlines = (MembershipInline,)
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """What is on legal hold goes with no team."""
-        going, counts, needed, protected = super().get_deleted_objects(objs, request)
-        kept = [f"{team}: something of it is on legal hold" for team in objs if holds.holds_any_of(team)]
-        return going, counts, needed, [*protected, *kept]
 
 
 admin.site.unregister(Group)

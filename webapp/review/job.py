@@ -263,8 +263,9 @@ def _takes(request: ReviewRequest, generation: Generation) -> list[dict[str, Any
 TOLD = (
     "status", "stage", "progress", "message", "error", "error_kind", "fingerprint", "failed_at", "cancel_requested",
     "backend", "cost", "submitted_at", "remote", "attempts", "leased_by", "leased_until", "wake_at", "trouble_since",
-    "created_at", "retried_at", "started_at", "finished_at", "deleted_at", "timings", "notes", "source", "prompt",
-    "negative_prompt", "duration", "effective_duration", "quality_steps", "prompt_strength", "focus_on_subject", "seed",
+    "created_at", "retried_at", "started_at", "finished_at", "deleted_at", "media_gone_at", "timings", "notes",
+    "source", "prompt", "negative_prompt", "duration", "effective_duration", "quality_steps", "prompt_strength",
+    "focus_on_subject", "seed",
 )  # fmt: skip
 
 

@@ -23,7 +23,13 @@ from webapp.accounts.access import TeamRequest, allow
 from webapp.accounts.models import Team
 from webapp.accounts.permissions import Action
 
-TABS = {"jobs": "Jobs", "jobs-failures": "Failures", "jobs-statistics": "Statistics", "jobs-audit": "Audit log"}
+TABS = {
+    "jobs": "Jobs",
+    "jobs-failures": "Failures",
+    "jobs-statistics": "Statistics",
+    "jobs-audit": "Audit log",
+    "jobs-retention": "Retention",
+}
 SEE, OPERATE = "jobs.view_generation", "jobs.operate_generation"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from webapp.review import auditing, failing, job, listing, measuring, operating
+from webapp.review import auditing, failing, job, listing, measuring, operating, retaining
 from webapp.review.scope import in_administration, in_team
 
 PAGES: list[tuple[str, Callable[..., Any], str]] = [
@@ -25,6 +25,8 @@ PAGES: list[tuple[str, Callable[..., Any], str]] = [
     ("statistics/<str:table>.csv", measuring.as_csv, "jobs-statistics-csv"),
     ("audit/", auditing.index, "jobs-audit"),
     ("audit.csv", auditing.as_csv, "jobs-audit-csv"),
+    ("retention/", retaining.index, "jobs-retention"),
+    ("retention.csv", retaining.as_csv, "jobs-retention-csv"),
 ]
 
 

@@ -97,7 +97,7 @@ def page(request: HttpRequest, share_token: str) -> HttpResponse:
     }
     if link.takes_comments:
         context["panel"] = panel.of_guest(link, generation, request.session.get(GUEST_NAME, ""))
-    if generation.clip:
+    if context["page"].poster:
         context["preview"] = request.build_absolute_uri(_file(link, generation, "poster"))
     return render(request, "sharing/page.html", context)
 
@@ -112,6 +112,8 @@ def file(request: HttpRequest, share_token: str, generation_id: str, kind: str) 
         raise Http404("The link does not give this.")
     generation = get_object_or_404(links.shown(link), public_id=generation_id)
     clip = generation.clip
+    if refusal := media.gone(clip if clip and kind in ("original", "poster") else generation):
+        return refusal
     files = {"playable": generation.video_preview or generation.video or generation.audio}
     if clip:
         files |= {"original": media.playable(clip), "poster": clip.poster}
@@ -128,7 +130,7 @@ def _page(link: ShareLink, generation: Generation) -> Page:
         original = replace(original, url=_file(link, generation, "original"))
     if result:
         result = replace(result, url=_file(link, generation, "playable"))
-    poster = _file(link, generation, "poster") if generation.clip else ""
+    poster = _file(link, generation, "poster") if page.poster else ""
     return replace(page, original=original, result=result, poster=poster, live_url=None)
 
 

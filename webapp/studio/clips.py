@@ -32,8 +32,12 @@ class Facts(TypedDict):
 
 
 def facts(clip: Clip) -> Facts:
-    """`playable_url` is None while the copy that browsers can play is being made, and for good if none can be."""
+    """`playable_url` is None while the copy that browsers can play is being made, and for good if none can be.
+
+    Where the clip's files are gone, `poster_url` is "".
+    """
     size_bytes = int(clip.facts["size_bytes"])
+    playable = not clip.media_gone_at and (clip.plays_in_browsers or clip.preview)
     return {
         "id": clip.public_id,
         "name": clip.name,
@@ -43,8 +47,8 @@ def facts(clip: Clip) -> Facts:
         "fps": clip.fps,
         "has_audio": clip.has_audio,
         "size_bytes": size_bytes,
-        "poster_url": _file_url(clip, "poster"),
-        "playable_url": _file_url(clip, "playable") if clip.plays_in_browsers or clip.preview else None,
+        "poster_url": "" if clip.media_gone_at else _file_url(clip, "poster"),
+        "playable_url": _file_url(clip, "playable") if playable else None,
         "preview_pending": clip.preview_due_since is not None,
         "original_url": _file_url(clip, "original"),
         "labels": {
@@ -61,7 +65,7 @@ def facts(clip: Clip) -> Facts:
 
 def recent(team: Team) -> list[Facts]:
     """The team's latest clips, newest first."""
-    return [facts(clip) for clip in Clip.objects.filter(team=team).order_by("-created_at")[:RECENT]]
+    return [facts(clip) for clip in Clip.objects.filter(team=team, media_gone_at=None).order_by("-created_at")[:RECENT]]
 
 
 def _file_url(clip: Clip, kind: str) -> str:

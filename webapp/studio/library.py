@@ -255,9 +255,11 @@ def download(request: TeamRequest) -> HttpResponseBase:
     """
     chosen = selected(request)
     files = [(one.video or one.audio, download_name(one)) for one in chosen.generations if one.video or one.audio]
-    files += [(clip.file, Path(clip.name).stem) for clip in chosen.clips]
+    files += [(clip.file, Path(clip.name).stem) for clip in chosen.clips if clip.file]
     if not files:
-        messages.error(request, "Nothing that is finished was chosen, so there is nothing to download.")
+        messages.error(
+            request, "Nothing was chosen that is finished and still stored, so there is nothing to download."
+        )
         return onward(request, "library")
     archive, taken = zipstream.ZipStream(sized=True), set[str]()
     for stored, name in files:

@@ -59,7 +59,11 @@ def _index(request: TeamRequest, form: ProjectForm, status: int = 200) -> HttpRe
         within = model.objects.filter(project=OuterRef("pk")).order_by().values("project")
         return Subquery(within.annotate(count=Count("pk")).values("count"))
 
-    latest = Clip.objects.filter(project=OuterRef("pk")).order_by("-created_at", "-id").values("public_id")
+    latest = (
+        Clip.objects.filter(project=OuterRef("pk"), media_gone_at=None)
+        .order_by("-created_at", "-id")
+        .values("public_id")
+    )
     found = Project.objects.filter(team=request.team).order_by("name")
     found = found.annotate(clip_count=counted(Clip), generation_count=counted(Generation), latest=latest[:1])
     context = {

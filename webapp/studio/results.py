@@ -111,6 +111,8 @@ def version(generation: Generation) -> str:
         generation.message,
         generation.cancel_requested,
         bool(clip and clip.preview_due_since),
+        generation.media_gone_at,
+        bool(clip and clip.media_gone_at),
     )
     return f'"{hashlib.sha256(repr(said).encode()).hexdigest()[:20]}"'
 
@@ -216,12 +218,12 @@ class Page:
             timings=_timings(generation.timings),
             total=(now - begun).total_seconds() if finished else None,
             original=original,
-            result=_result(generation) if succeeded else None,
+            result=_result(generation) if succeeded and not generation.media_gone_at else None,
             duration=clip.duration if clip else generation.effective_duration,
             frame_rate=clip.fps if clip else AUDIO_STEPS_PER_SECOND,
             width=clip.width if clip else 0,
             height=clip.height if clip else 0,
-            poster=reverse("clip-file", args=[clip.public_id, "poster"]) if clip else "",
+            poster=reverse("clip-file", args=[clip.public_id, "poster"]) if clip and not clip.media_gone_at else "",
             peaks=peaks_words(generation),
             marks=_marks(generation.events),
             understanding=Understanding.of(generation.understood) if generation.understood else None,
@@ -290,7 +292,7 @@ def _made_by(generation: Generation) -> Offer | None:
 
 
 def _original(clip: Clip) -> Picture:
-    ready = clip.plays_in_browsers or bool(clip.preview)
+    ready = not clip.media_gone_at and (clip.plays_in_browsers or bool(clip.preview))
     silent = not clip.has_audio or bool(clip.facts.get("silent"))
     url = reverse("clip-file", args=[clip.public_id, "playable"]) if ready else None
     return Picture(url, silent, pending=clip.preview_due_since is not None)
