@@ -196,6 +196,15 @@ else:
             "TEST": {"NAME": str(DATA_DIR / "test.sqlite3")},
         }
     }
+# What is counted against guessing (rate limits, codes that were used) is counted for all web processes together, so it
+# is in the database. It holds so many entries that nobody can push their own count out with others.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "accounts_cacheentry",
+        "OPTIONS": {"MAX_ENTRIES": 50_000},
+    }
+}
 
 # --- Files ----------------------------------------------------------------------------------------------------------
 MEDIA_ROOT = DATA_DIR / "media"

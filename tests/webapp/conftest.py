@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.core.files.base import File
 from django.test import Client
 
@@ -24,12 +23,6 @@ PASSWORD = "correct horse battery"
 def _quick_passwords(settings: Any) -> None:
     """Nobody attacks these, and a proper hash takes a third of a second for each person."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture(autouse=True)
-def _fresh_limits() -> None:
-    """How often somebody tried is counted in the cache, which outlives a test."""
-    cache.clear()
 
 
 def member(team: Team, name: str, role: Role = Role.MEMBER) -> Client:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import base64
 import hmac
+import os
 import re
 import struct
+import subprocess
+import sys
 import time
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from tests.programs import ROOT
 from tests.webapp.conftest import PASSWORD
 from webapp.accounts.models import User
 
@@ -232,3 +237,23 @@ def test_guessing_a_code_is_stopped(signed_in: Client, secret: str) -> None:
     client, _ = sign_in()
     answers = [client.post(reverse("mfa_authenticate"), {"code": f"00000{number}"}) for number in range(7)]
     assert "Too many" in answers[-1].content.decode()
+
+
+OTHER_PROCESS = """
+import sys, django
+from django.conf import settings
+settings.DATABASES["default"]["NAME"] = sys.argv[1]
+settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+django.setup()
+from django.test import Client
+for _ in range(5):
+    Client().post("/accounts/login/", {"login": "alice@example.org", "password": "guess"})
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guesses_are_counted_for_all_web_processes_together(account: User) -> None:
+    database = str(connection.settings_dict["NAME"])
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "webapp.settings", "ALLOWED_HOSTS": "testserver"}
+    subprocess.run([sys.executable, "-c", OTHER_PROCESS, database], check=True, cwd=ROOT, env=environment, timeout=60)
+    assert "Too many failed login attempts" in sign_in()[1].content.decode()

@@ -115,3 +115,17 @@ class Invitation(models.Model):
     @property
     def as_what(self) -> str:
         return Role(self.role).described
+
+
+class CacheEntry(models.Model):
+    """The table of Django's cache, as `createcachetable` would make it; written and read by the cache alone."""
+
+    cache_key = models.CharField(max_length=255, primary_key=True)
+    value = models.TextField()
+    expires = models.DateTimeField(db_index=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.cache_key
