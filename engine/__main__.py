@@ -8,6 +8,7 @@ import sys
 import uvicorn
 from pydantic import ValidationError
 
+from engine import logs
 from engine.app import create_app
 from engine.settings import Settings
 
@@ -20,7 +21,7 @@ def main() -> int:
             name = "_".join(["ENGINE", *map(str, each["loc"])]).upper()
             print(f"{name}: {each['msg'].removeprefix('Value error, ')}", file=sys.stderr)
         return 2
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure(settings.log_format)
     uvicorn.run(
         create_app(settings),
         host=settings.host,

@@ -23,7 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from engine import process
+from engine import logs, process
 from engine.failures import Failure, invalid, model_failure, too_large
 from engine.files import NO_ROOM, Files, Folder, save
 from engine.inputs import TextInput, TooLarge, UploadInput, VideoInput, body, linger, place, read
@@ -80,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="Soundstage engine", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.router.redirect_slashes = False
     app.add_middleware(WithoutTrailingSlash)
+    app.add_middleware(logs.Generations)
     app.add_exception_handler(Failure, _on_failure)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_exception)

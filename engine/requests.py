@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from engine import logs
 from engine.failures import Failure, cancelled, model_failure, queue_full, start_timeout, too_large
 from engine.files import Files, Folder
 from engine.model import BadInput, Parameters, Progress
@@ -42,7 +43,8 @@ log = logging.getLogger("engine")
 class Request:
     """One request for sound, from submission to the end of its keeping. Times are of `time.monotonic`.
 
-    `clip` is where the clip is, or where to put it when it must be fetched from `url` first.
+    `clip` is where the clip is, or where to put it when it must be fetched from `url` first. `generation` is what its
+    caller calls it, for the log.
     """
 
     endpoint: str
@@ -51,6 +53,7 @@ class Request:
     clip: Path | None = None
     url: str | None = None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    generation: str = field(default_factory=logs.generation.get)
     submitted: float = field(default_factory=time.monotonic)
     started: float | None = None
     finished: float | None = None
@@ -65,6 +68,11 @@ class Request:
         if self.outcome is not None:
             return "COMPLETED"
         return "IN_QUEUE" if self.started is None else "IN_PROGRESS"
+
+    @property
+    def context(self) -> dict[str, str]:
+        """What lines of the log about it say beside their message."""
+        return {"generation": self.generation, "request": self.id}
 
     @property
     def sound(self) -> Path:
@@ -125,6 +133,7 @@ class RequestQueue:
         self._requests[request.id] = request
         self._waiting.append(request)
         self._arrival.set()
+        log.info("request id=%s endpoint=%s submitted", request.id, request.endpoint, extra=request.context)
 
     def get(self, request_id: str) -> Request | None:
         return self._requests.get(request_id)
@@ -177,6 +186,7 @@ class RequestQueue:
             memory_bytes=settings.worker_memory_bytes,
             max_clip_bytes=settings.max_upload_bytes,
             allowed_sources=tuple(settings.allowed_sources),
+            log_format=settings.log_format,
         )
         threads = max(1, (os.cpu_count() or 1) // settings.workers)
         pause = 0.5
@@ -247,6 +257,7 @@ class RequestQueue:
             outcome.kind if isinstance(outcome, Failure) else "succeeded",
             (request.started or request.finished) - request.submitted,
             request.finished - (request.started or request.finished),
+            extra=request.context,
         )
 
     def _moved(self, *also: Request) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=32 * 1024**2, ge=1)
     # Hosts (by commas) from which clips may be fetched though their address is not public.
     allowed_sources: Annotated[frozenset[str], NoDecode] = frozenset()
+
+    log_format: Literal["json", "text"] = "text"
 
     data_dir: Path = Path("data/engine")
     keep_seconds: float = Field(default=3600.0, gt=0)

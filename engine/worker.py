@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import logging
 import os
 import queue
 import sys
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import process
+from engine import logs, process
 from engine.fetch import fetch
 from engine.files import NO_ROOM
 from engine.model import SAMPLE_RATE, BadInput, Model, Parameters, Progress, Samples, Sound, Unloadable
@@ -33,6 +34,8 @@ STOP_GRACE = 2.0
 """Seconds a model may take to the yield at which it stops; then its process is killed."""
 
 Message = dict[str, Any]
+
+log = logging.getLogger("engine.worker")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Options:
     memory_bytes: int
     max_clip_bytes: int
     allowed_sources: tuple[str, ...]
+    log_format: str = "text"
 
 
 @dataclass(frozen=True)
@@ -201,6 +205,7 @@ class Line:
 def main() -> None:
     engine = Line()
     options = Options(**json.loads(sys.argv[1]))
+    logs.configure(options.log_format, logging.WARNING)  # libraries below tell of addresses
     process.limit_resources(options.memory_bytes)
     module, _, name = options.model.partition(":")
     try:
@@ -219,8 +224,7 @@ def main() -> None:
             engine.send("refused", message=str(error), type=error.kind)
         except Exception as error:
             # The trace without the error's own words: they may quote the prompt.
-            sys.stderr.write("".join([*traceback.format_tb(error.__traceback__), type(error).__name__, "\n"]))
-            sys.stderr.flush()
+            log.error("the model failed\n%s%s", "".join(traceback.format_tb(error.__traceback__)), type(error).__name__)
             engine.send("failed", message=_cause(error))
             os._exit(1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
@@ -15,7 +16,7 @@ from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from jobs import activity, lifecycle, limits, previews, retention, trash
+from jobs import activity, lifecycle, limits, logs, previews, retention, trash
 from jobs.backends import registry
 from jobs.doorbell import ring
 from jobs.files import remove_stored, sandboxed, work_folder
@@ -26,6 +27,8 @@ from jobs.models import Clip, Generation, Project, Source, Verb
 
 if TYPE_CHECKING:
     from webapp.accounts.models import Team, User
+
+log = logging.getLogger(__name__)
 
 SEEDS = 65_536
 SAMPLE_NAME = "Soundstage sample.mp4"
@@ -164,6 +167,7 @@ def accept_generation(
     )
     generation.clean_fields()
     generation.cost = registry.cost(backend, effective_duration, clip is not None)
+    logs.bind(generation.public_id)
     with transaction.atomic():
         if clip:
             previews.make_again(clip)
@@ -177,6 +181,7 @@ def accept_generation(
         lifecycle.note(generation, "queued", data={"seed_drawn": parameters.seed is None, "backend": backend})
         if enqueue:
             transaction.on_commit(lambda: ring("advance", generation.pk))
+    log.info("%s was asked for, on %s", generation.public_id, backend)
     return generation
 
 

@@ -12,6 +12,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,7 +22,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from jobs import durations, failures, heartbeat, limits
+from jobs import durations, failures, heartbeat, limits, logs
 from jobs.backends import registry
 from jobs.backends.base import Ticket
 from jobs.doorbell import ring
@@ -57,7 +58,7 @@ def taken(primary_key: int) -> Iterator[Generation | None]:
         yield None
         return
     stop = threading.Event()
-    renewer = threading.Thread(target=_renew, args=(generation, stop), daemon=True)
+    renewer = threading.Thread(target=copy_context().run, args=(_renew, generation, stop), daemon=True)
     renewer.start()
     died = False
     try:
@@ -81,6 +82,7 @@ def _take(primary_key: int) -> Generation | None:
     )
     if generation is None or generation.wake_at > now + EARLY:
         return None
+    logs.bind(generation.public_id)
     if generation.leased_until is not None and generation.leased_until > now:
         return None
     abandoned = generation.leased_by  # not given back: that worker died

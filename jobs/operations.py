@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from jobs import audit, keys, lifecycle
+from jobs import audit, keys, lifecycle, logs
 from jobs.backends import registry
 from jobs.backends.base import (
     InputRejected,
@@ -298,11 +298,13 @@ def _one_more(primary_key: int, chosen: list[int]) -> bool:
     return True
 
 
+@logs.scope()
 def _do(bulk: BulkOperation, generation_key: int) -> str:
     wish = Wish(Operation(bulk.operation), bulk.backend, bulk.buy_again)
     generation = Generation.everything.select_related("clip", "team").filter(pk=generation_key).first()
     if generation is None:
         return GONE
+    logs.bind(generation.public_id)
     try:
         with transaction.atomic():
             return perform(wish, generation, Actor(bulk.by, bulk.team_id is None), bulk)

@@ -10,7 +10,7 @@ from celery.signals import worker_process_init, worker_process_shutdown, worker_
 from django.conf import settings
 from django.utils import timezone
 
-from jobs import alerts, heartbeat, lifecycle, operations, pipeline, previews, retention, trash
+from jobs import alerts, heartbeat, lifecycle, logs, operations, pipeline, previews, retention, trash
 from jobs.celery import app
 from jobs.doorbell import ring
 from jobs.models import Clip, WorkerHeartbeat
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 
 @app.task(time_limit=settings.WORK_TIMEOUT_SECONDS)
+@logs.scope()
 def advance(primary_key: int) -> None:
     """Do the next piece of work on a generation, and ring again for the one after."""
     delay = None

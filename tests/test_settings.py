@@ -64,11 +64,12 @@ def test_production_refuses_a_secret_that_can_be_guessed(tmp_path: Path, name: s
 
 
 def test_production_draws_no_secrets_of_its_own_and_keeps_cookies_to_https(tmp_path: Path) -> None:
-    names = ("SECRET_KEY", "ENGINE_KEY", "ALLOWED_HOSTS", "DEBUG", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE")
+    cookies = ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE")
+    names = ("SECRET_KEY", "ENGINE_KEY", "ALLOWED_HOSTS", "DEBUG", *cookies, "LOG_FORMAT")
     got = settings_with(tmp_path, *names, **PRODUCTION)
     assert got == {
         "SECRET_KEY": SECRET, "ENGINE_KEY": SECRET, "ALLOWED_HOSTS": ["sound.example.com"], "DEBUG": False,
-        "SESSION_COOKIE_SECURE": True, "CSRF_COOKIE_SECURE": True,
+        "SESSION_COOKIE_SECURE": True, "CSRF_COOKIE_SECURE": True, "LOG_FORMAT": "json",
     }  # fmt: skip
     assert {path.name for path in tmp_path.iterdir()}.isdisjoint({"secret-key", "engine-key", "keys-secret"})
 

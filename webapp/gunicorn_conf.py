@@ -7,6 +7,8 @@ first.
 
 import os
 
+from webapp import settings
+
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_PROCESSES", "1"))
@@ -15,6 +17,7 @@ threads = 32
 timeout = 120
 graceful_timeout = 3
 loglevel = "warning"
+logconfig_dict = settings.LOGGING
 control_socket_disable = True
 # Requests wait in memory, not on a disk that may be slow (gunicorn's own heartbeat files).
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from jobs import logs
 from webapp.refusals import upload_too_large
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -31,6 +32,21 @@ class UploadLimit:
         if length.isdigit() and int(length) > settings.MAX_UPLOAD_BYTES + FORM_ALLOWANCE_BYTES:
             return upload_too_large(request)
         return self.get_response(request)
+
+
+class LogScope:
+    """Lines of the log about a page of a generation have its id."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with logs.scope():
+            return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: dict[str, Any]) -> None:
+        if generation_id := kwargs.get("generation_id"):
+            logs.bind(generation_id)
 
 
 class ContentSecurityPolicy:

@@ -13,6 +13,7 @@ from typing import Any
 import dj_database_url
 from celery.schedules import crontab
 
+from jobs import logs
 from webapp import environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,6 +64,7 @@ INSTALLED_APPS = [
     "allauth.usersessions",
 ]
 MIDDLEWARE = [
+    "webapp.middleware.LogScope",
     "django.middleware.security.SecurityMiddleware",
     "webapp.middleware.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -344,6 +346,8 @@ ALERT_FAILURE_LEAST = environment.number("ALERT_FAILURE_LEAST", 10)
 ALERT_WAITING_SECONDS = environment.number("ALERT_WAITING_SECONDS", 600)
 
 # --- Logs -----------------------------------------------------------------------------------------------------------
+# For whatever collects them, or for people.
+LOG_FORMAT = environment.one_of("LOG_FORMAT", ("json", "text"), "json" if PRODUCTION else "text")
 HEALTH = ("/healthz", "/readyz")
 LOGGING = {
     "version": 1,
@@ -355,11 +359,14 @@ LOGGING = {
             "callback": lambda record: getattr(getattr(record, "request", None), "path", "") not in HEALTH,
         }
     },
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": logs.FORMATTERS,
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         **{name: {"level": environment.text("LOG_LEVEL", "INFO")} for name in ("jobs", "webapp")},
         "django.request": {"filters": ["not_health"]},
+        # These would write in their own ways, past the root.
+        "gunicorn.error": {"handlers": ["console"], "propagate": False},
+        "multiprocessing": {"handlers": ["console"], "propagate": False},
     },
 }

@@ -14,7 +14,7 @@ import ipaddress
 import socket
 import ssl
 import weakref
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -36,6 +36,7 @@ class Egress:
 
     `addresses` are the configured ones, `authorisation` the header that goes to them, `result_hosts` and `upload_hosts`
     names such as "files.example.com", "files.example.com:8443" and "*.example.com" (every host below example.com).
+    `context` tells the headers that go to the configured addresses beside it, at each call anew.
     """
 
     def __init__(
@@ -44,9 +45,11 @@ class Egress:
         authorisation: str,
         result_hosts: Collection[str] = (),
         upload_hosts: Collection[str] = (),
+        context: Callable[[], dict[str, str]] = dict,
     ) -> None:
         self._origins = {_origin(httpx.URL(address)) for address in addresses}
         self._authorisation = {"Authorization": authorisation} if authorisation else {}
+        self._context = context
         self._result_hosts, self._upload_hosts = tuple(result_hosts), tuple(upload_hosts)
         self._client = self._new_client()
         weakref.finalize(self, self._client.close)  # one that is forgotten gives its connections back too
@@ -131,7 +134,8 @@ class Egress:
     ) -> httpx.Response:
         """The open response of one request, if it may be made at all."""
         if _origin(url) in self._origins:
-            return client.send(client.build_request(method, url, **_with_headers(options, authorisation)), stream=True)
+            sent = _with_headers(options, authorisation | self._context())
+            return client.send(client.build_request(method, url, **sent), stream=True)
         if url.scheme != "https" or url.userinfo or not _named(url, hosts):
             raise Forbidden(url.host)
         trouble: httpx.TransportError | None = None

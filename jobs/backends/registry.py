@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from django.conf import settings
 
+from jobs import logs
 from jobs.backends.base import Backend, BadKey, Credentials, Offer, Price
 from jobs.backends.egress import Egress
 from jobs.backends.fal import Fal
@@ -57,7 +58,7 @@ def client(name: str, credentials: Credentials) -> Backend:
 
 def _engine(_: dict[str, str]) -> Backend:
     url, key = settings.ENGINE_URL, _checked("The sound engine", settings.ENGINE_KEY)
-    return Fal("engine", url, url, Egress([url], f"Key {key}" if key else ""), key=key)
+    return Fal("engine", url, url, Egress([url], f"Key {key}" if key else "", context=logs.header), key=key)
 
 
 def _fal(credentials: dict[str, str]) -> Backend:

@@ -420,8 +420,10 @@ def test_settings_that_can_not_be_are_refused_with_a_sentence(settings: dict[str
 
 
 def test_the_log_has_a_line_for_each_request_and_neither_prompt_nor_key(tmp_path: Path) -> None:
-    with engine(tmp_path, key="very-secret") as keyed:
+    with engine(tmp_path, key="very-secret", log_format="json") as keyed:
+        keyed.http.headers["X-Soundstage-Generation"] = "gen_1"
         done = keyed.submit(prompt="confidential thunder")
+        keyed.http.headers["X-Soundstage-Generation"] = "not an id"
         failed = keyed.submit(prompt="bug confidential thunder")
         keyed.wait(done)
         keyed.wait(failed)
@@ -429,6 +431,10 @@ def test_the_log_has_a_line_for_each_request_and_neither_prompt_nor_key(tmp_path
     lines = keyed.log.read_text()
     assert f"id={done['request_id']} endpoint=fal-ai/mmaudio-v2/text-to-audio outcome=succeeded" in lines
     assert f"id={failed['request_id']} endpoint=fal-ai/mmaudio-v2/text-to-audio outcome=internal_server_error" in lines
+    objects = [json.loads(line) for line in lines.splitlines() if line.startswith("{")]
+    about = [(line.get("generation"), line.get("request")) for line in objects]
+    assert about.count(("gen_1", done["request_id"])) == about.count((None, failed["request_id"])) == 2
+    assert len(about) == 2 + 2 + about.count((None, None))
     assert "KeyError" in lines
     assert "confidential" not in lines
     assert "very-secret" not in lines

@@ -14,8 +14,8 @@ from tests.services.person import ACCOUNT, Person, signed_in
 
 @pytest.fixture(scope="package")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Soundstage]:
-    """A worker that died is given up after three seconds here, so that what it left is soon taken up."""
-    with soundstage(tmp_path_factory.mktemp("stage"), LEASE_SECONDS="3", **ACCOUNT) as running:
+    """A worker that died is given up after three seconds here, so that what it left is soon taken up. Logs as JSON."""
+    with soundstage(tmp_path_factory.mktemp("stage"), LEASE_SECONDS="3", LOG_FORMAT="json", **ACCOUNT) as running:
         yield running
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import signal
 import sqlite3
 import wave
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,10 @@ from tests.services.person import Person
 
 SLOW = {"duration": "30", "quality_steps": "50"}
 """Enough work to be caught at it."""
+
+
+STARTER = ("Soundstage is ready at", *(f"{name} stopped (" for name in ("web", "worker", "beat", "engine")))
+"""How lines begin of the program that starts the others."""
 
 
 def picture(content: bytes | Path) -> list[bytes]:
@@ -53,6 +59,14 @@ print(json.dumps({{"pk": g.pk, "attempts": g.attempts, "timings": g.timings, "er
     return stored
 
 
+def lines_about(stage: Soundstage, page: str) -> list[dict[str, Any]]:
+    """What the log says of the generation on `page`, in order; all programs' lines are objects with these fields."""
+    public_id = page.strip("/").split("/")[-1]
+    lines = [json.loads(line) for line in stage.log.read_text().splitlines() if not line.startswith(STARTER)]
+    assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
+    return [line for line in lines if line.get("generation") == public_id]
+
+
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("clips") / "long.mp4"
@@ -73,6 +87,17 @@ def test_a_clip_gets_its_sound(stage: Soundstage, person: Person, clip: Path) ->
     stored = row(stage, page)
     assert set(stored["timings"]) == set(Stage)
     assert (stored["attempts"], stored["happened"]["started"], stored["happened"]["succeeded"]) == (1, 1, 1)
+
+    # What web, worker and engine log of it is found by its id, one JSON object a line, without what addresses hold.
+    assert person.client.get(f"/media{page}nothing?key=unsaid").status_code == 404
+    wait_until(lambda: "/nothing" in stage.log.read_text(), "the web server's line")
+    said = lines_about(stage, page)
+    assert Counter(line["logger"] for line in said) == {
+        "jobs.intake": 1, "engine": 2, "jobs.lifecycle": 2, "django.request": 1
+    }  # fmt: skip
+    (request,) = {line["request"] for line in said if line["logger"] == "engine"}
+    assert any(f"is {request} at engine" in line["message"] for line in said)
+    assert "unsaid" not in stage.log.read_text()
 
 
 def test_words_alone_get_sound(person: Person) -> None:

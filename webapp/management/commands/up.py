@@ -148,6 +148,7 @@ def programs() -> list[Program]:
                     "ENGINE_HOST": ENGINE_HOST,
                     "ENGINE_PORT": str(settings.ENGINE_PORT),
                     "ENGINE_KEY": settings.ENGINE_KEY,
+                    "ENGINE_LOG_FORMAT": settings.LOG_FORMAT,
                     "ENGINE_DATA_DIR": str(settings.DATA_DIR / "engine"),
                 },
             )
@@ -176,7 +177,8 @@ def _check_free(host: str, port: int) -> None:
 
 def _relay(name: str, output: IO[str] | None) -> None:
     for line in output or ():
-        print(f"{name:>6} | {line.rstrip()}", file=sys.stderr, flush=True)
+        said = line.rstrip()
+        print(said if settings.LOG_FORMAT == "json" else f"{name:>6} | {said}", file=sys.stderr, flush=True)
 
 
 def _die_with_parent() -> None:
