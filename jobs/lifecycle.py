@@ -106,14 +106,13 @@ def _take(primary_key: int) -> Generation | None:
             return None
         if not untouched.update(**changes):
             return None
-    silence = _silence(generation, now)
+        if first:
+            note(generation, "started", stage=Stage.PREPARING, data={"worker": worker})
+        elif abandoned:
+            sentence = f"Its worker was not heard of for {_silence(generation, now):.0f} s: taken for dead."
+            note(generation, "taken_back", sentence, data={"died": abandoned, "worker": worker})
     for name, value in changes.items():
         setattr(generation, name, value)
-    if first:
-        note(generation, "started", stage=generation.stage, data={"worker": worker})
-    elif abandoned:
-        sentence = f"Its worker was not heard of for {silence:.0f} s: taken for dead."
-        note(generation, "taken_back", sentence, data={"died": abandoned, "worker": worker})
     unclear = generation.submitted_at and not generation.remote  # for the pipeline to say
     if attempts > settings.MAX_ATTEMPTS and not unclear:
         sentence = f"This job stopped {settings.MAX_ATTEMPTS} workers in a row. Try another clip or format."

@@ -30,7 +30,7 @@ def scope() -> Iterator[None]:
 
 
 def bind(public_id: str) -> None:
-    """What follows is about this generation."""
+    """What follows is about this generation; about none, where it is ""."""
     _generation.set(public_id)
 
 

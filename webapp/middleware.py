@@ -41,8 +41,9 @@ class LogScope:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with logs.scope():
-            return self.get_response(request)
+        # Not at the end: the answer is still to be sent, and Django logs a refusal after all middleware.
+        logs.bind("")
+        return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: object, args: object, kwargs: dict[str, Any]) -> None:
         if generation_id := kwargs.get("generation_id"):
