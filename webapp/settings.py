@@ -228,6 +228,8 @@ if environment.text("S3_BUCKET"):
             "secret_key": environment.text("S3_SECRET_KEY") or None,
             "default_acl": None,
             "file_overwrite": False,
+            # What is read here, for a worker or a ZIP, lies on disk beyond this, not in memory.
+            "max_memory_size": 4 * 1024 * 1024,
             "querystring_auth": True,
             "querystring_expire": 900,
             "signature_version": "s3v4",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import re
+import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -107,6 +110,28 @@ def test_with_s3_files_lie_in_the_bucket_and_only_the_team_is_sent_there(
         assert sound.headers["Content-Type"] == "audio/wav"
         assert sound.headers["Content-Disposition"].startswith("inline")
         assert seconds_of_sound(sound.content) == pytest.approx(2.0, abs=0.001)
+
+        # One ZIP, by way of the web server.
+        generation_id = page.split("/")[2]
+        packed = person.send("/library/download/", {"generation": generation_id}, page="/library/")
+        with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+            assert picture(archive.read("ball - seed 7.mp4")) == picture(clip)
+
+        # A guest is sent there for a minute, with an address that no cache keeps; after a revocation no more.
+        shared = {"generation": generation_id, "confirmed": "yes", "days": "30"}
+        person.send("/team/links/new/", shared, page="/team/links/")
+        link = re.search(r"/share/[\w-]{43}/", person.client.get("/team/links/").text)
+        assert link
+        media = f"{stage.url}{link[0]}{generation_id}/playable"
+        guest = httpx.get(media)
+        assert guest.status_code == 302
+        assert guest.headers["Cache-Control"] == "private, no-store"
+        assert int(parse_qs(urlsplit(guest.headers["Location"]).query)["X-Amz-Expires"][0]) <= 60
+        assert picture(httpx.get(guest.headers["Location"]).content) == picture(clip)
+        revoke = re.search(r"/team/links/\d+/revoke/", person.client.get("/team/links/").text)
+        assert revoke
+        person.send(revoke[0], {})
+        assert httpx.get(media).status_code == 404
 
         policy = person.client.get(page).headers["Content-Security-Policy"]
         assert f"media-src 'self' blob: {store['S3_ENDPOINT_URL']};" in policy

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.test import Client
 from django.utils import timezone
 
@@ -172,6 +175,9 @@ def test_a_selection_comes_as_one_zip_with_names_of_their_own(
     for prompt in ("Rain on a roof", "Thunder far away"):
         sounds[prompt].prompt, sounds[prompt].seed = "../../etc/pass:wd", 1
         sounds[prompt].audio.save("audio.wav", ContentFile(prompt.encode()))
+    gone = sounds["A dog barks"]
+    gone.audio.name = "generations/gone/audio.wav"
+    gone.save()
     chosen = {"clip": stored.public_id, "generation": [each.public_id for each in sounds.values()]}
     response = alice.post("/library/download/", chosen)
     content = b"".join(response)
@@ -182,6 +188,23 @@ def test_a_selection_comes_as_one_zip_with_names_of_their_own(
         assert not any("/" in name or "\\" in name or name.startswith(".") for name in names)
         with stored.file.open("rb") as original:
             assert archive.read("ball.mp4") == original.read()
+
+
+def test_a_zip_of_a_hundred_large_files_is_never_held_in_memory(alice: Client, team: Team) -> None:
+    sizes = [100 << 20] + [1 << 20] * 99
+    many(team, len(sizes))
+    for number, (sound, size) in enumerate(zip(Generation.objects.all(), sizes, strict=True)):
+        sound.audio.name = default_storage.save(f"generations/{number}/audio.wav", ContentFile(b""))
+        sound.save(update_fields=["audio"])
+        os.truncate(sound.audio.path, size)
+    chosen = {"generation": [sound.public_id for sound in Generation.objects.all()]}
+    tracemalloc.start()
+    response = alice.post("/library/download/", chosen)
+    length = sum(len(chunk) for chunk in response)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert length == int(response.headers["Content-Length"]) > sum(sizes)
+    assert most < 20 << 20
 
 
 def test_nothing_finished_is_nothing_to_download(alice: Client, sounds: dict[str, Generation]) -> None:

@@ -7,6 +7,7 @@ a page costs the same however far down it is; `shown` says how many pages the br
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -251,20 +252,23 @@ def favour(request: TeamRequest) -> HttpResponse:
 def download(request: TeamRequest) -> HttpResponseBase:
     """`POST /library/download/` with `clip` and `generation`: one ZIP, made while it is sent, nothing of it kept.
 
-    Of a generation the muxed clip, or the sound where there is no clip; of a clip the original.
+    Of a generation the muxed clip, or the sound where there is no clip; of a clip the original. A file that is gone
+    from the store is left out.
     """
     chosen = selected(request)
     files = [(one.video or one.audio, download_name(one)) for one in chosen.generations if one.video or one.audio]
     files += [(clip.file, Path(clip.name).stem) for clip in chosen.clips if clip.file]
-    if not files:
+    archive, taken = zipstream.ZipStream(sized=True), set[str]()
+    for stored, name in files:
+        suffix = Path(str(stored.name)).suffix
+        with suppress(FileNotFoundError):
+            size = stored.size
+            archive.add(_content(stored.storage, str(stored.name)), _own_name(name, suffix, taken), size=size)
+    if not taken:
         messages.error(
             request, "Nothing was chosen that is finished and still stored, so there is nothing to download."
         )
         return onward(request, "library")
-    archive, taken = zipstream.ZipStream(sized=True), set[str]()
-    for stored, name in files:
-        suffix = Path(str(stored.name)).suffix
-        archive.add(_content(stored.storage, str(stored.name)), _own_name(name, suffix, taken), size=stored.size)
     response = StreamingHttpResponse(archive, content_type="application/zip")
     response.headers["Content-Disposition"] = 'attachment; filename="soundstage.zip"'
     response.headers["Content-Length"] = str(len(archive))
