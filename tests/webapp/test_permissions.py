@@ -29,178 +29,181 @@ from webapp.sharing.models import ShareLink
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
-WHO = ("owner", "admin", "member", "viewer", "stranger", "signed-out")
+WHO = ("owner", "admin", "member", "viewer", "stranger", "signed-out", "guest", "ex-guest")
+NOT_SIGNED_IN = WHO[5:]
 
 # `yes` is any answer that is not a refusal; `sign-in` leads there. `?` marks an address that carries `?team=` of the
-# team; those without it name one of its things, or nobody's. `+word` is one of VARIANTS.
+# team; those without it name one of its things, or nobody's. `+word` is one of VARIANTS. A guest has opened a share
+# link and said something there; an ex-guest did so by a link that has expired since, and asks for that one. Everybody
+# else has the address of the first.
 TABLE = """
-                                    owner    admin    member   viewer   stranger signed-out
-GET   studio?                       yes      yes      yes      yes      404      sign-in
-GET   studio+from                   yes      yes      yes      yes      404      sign-in
-POST  studio?                       yes      yes      yes      403      404      sign-in
-POST  studio?+choose                yes      yes      yes      403      404      sign-in
-POST  clip-upload?                  yes      yes      yes      403      404      sign-in
-POST  clip-sample?                  yes      yes      yes      403      404      sign-in
-GET   studio+clip                   yes      yes      yes      yes      404      sign-in
-GET   clip                          yes      yes      yes      yes      404      sign-in
-GET   clip-live                     yes      yes      yes      yes      404      sign-in
-POST  clip-choose                   yes      yes      yes      403      404      sign-in
-GET   clip-facts                    yes      yes      yes      yes      404      sign-in
-GET   clip-file                     yes      yes      yes      yes      404      sign-in
-GET   clip-file+poster              yes      yes      yes      yes      404      sign-in
-GET   generation                    yes      yes      yes      yes      404      sign-in
-GET   generation-live               yes      yes      yes      yes      404      sign-in
-POST  generation-take               yes      yes      yes      403      404      sign-in
-POST  generation-cancel             yes      yes      yes      403      404      sign-in
-GET   generation-file               yes      yes      yes      yes      404      sign-in
-GET   generation-file+audio         yes      yes      yes      yes      404      sign-in
-GET   comments                      yes      yes      yes      yes      404      sign-in
-POST  comments                      yes      yes      yes      yes      404      sign-in
-POST  comment-edit                  403      403      403      403      404      sign-in
-POST  comment-delete                yes      yes      403      403      404      sign-in
-POST  comment-resolve               yes      yes      yes      yes      404      sign-in
-GET   notifications                 yes      yes      yes      yes      yes      sign-in
-POST  notifications-read            yes      yes      yes      yes      yes      sign-in
-GET   history?                      yes      yes      yes      yes      404      sign-in
-GET   history-live?                 yes      yes      yes      yes      404      sign-in
+                                    owner    admin    member   viewer   stranger signed-out  guest    ex-guest
+GET   studio?                       yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+GET   studio+from                   yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+POST  studio?                       yes      yes      yes      403      404      sign-in     sign-in  sign-in
+POST  studio?+choose                yes      yes      yes      403      404      sign-in     sign-in  sign-in
+POST  clip-upload?                  yes      yes      yes      403      404      sign-in     sign-in  sign-in
+POST  clip-sample?                  yes      yes      yes      403      404      sign-in     sign-in  sign-in
+GET   studio+clip                   yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+GET   clip                          yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+GET   clip-live                     yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+POST  clip-choose                   yes      yes      yes      403      404      sign-in     sign-in  sign-in
+GET   clip-facts                    yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+GET   clip-file                     yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+GET   clip-file+poster              yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+GET   generation                    yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+GET   generation-live               yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+POST  generation-take               yes      yes      yes      403      404      sign-in     sign-in  sign-in
+POST  generation-cancel             yes      yes      yes      403      404      sign-in     sign-in  sign-in
+GET   generation-file               yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+GET   generation-file+audio         yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+GET   comments                      yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+POST  comments                      yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+POST  comment-edit                  403      403      403      403      404      sign-in     sign-in  sign-in
+POST  comment-delete                yes      yes      403      403      404      sign-in     sign-in  sign-in
+POST  comment-resolve               yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+GET   notifications                 yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+POST  notifications-read            yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   history?                      yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+GET   history-live?                 yes      yes      yes      yes      404      sign-in     sign-in  sign-in
 
-GET   library?                      yes      yes      yes      yes      404      sign-in
-GET   library-more?+after           yes      yes      yes      yes      404      sign-in
-POST  library-favourite?            yes      yes      yes      403      404      sign-in
-POST  library-download?             yes      yes      yes      yes      404      sign-in
+GET   library?                      yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+GET   library-more?+after           yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+POST  library-favourite?            yes      yes      yes      403      404      sign-in     sign-in  sign-in
+POST  library-download?             yes      yes      yes      yes      404      sign-in     sign-in  sign-in
 
-GET   projects?                     yes      yes      yes      yes      404      sign-in
-POST  projects?                     yes      yes      yes      403      404      sign-in
-POST  projects-move?                yes      yes      yes      403      404      sign-in
-GET   project                       yes      yes      yes      yes      404      sign-in
-POST  project-rename                yes      yes      yes      403      404      sign-in
-POST  project-archive               yes      yes      yes      403      404      sign-in
-POST  project-restore               yes      yes      yes      403      404      sign-in
-POST  tags-add?                     yes      yes      yes      403      404      sign-in
-POST  tags-remove?                  yes      yes      yes      403      404      sign-in
-GET   trash?                        yes      yes      yes      yes      404      sign-in
-POST  trash-put?                    yes      yes      yes      403      404      sign-in
-POST  trash-put?+confirmed          yes      yes      yes      403      404      sign-in
-POST  trash-restore?                yes      yes      yes      403      404      sign-in
+GET   projects?                     yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+POST  projects?                     yes      yes      yes      403      404      sign-in     sign-in  sign-in
+POST  projects-move?                yes      yes      yes      403      404      sign-in     sign-in  sign-in
+GET   project                       yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+POST  project-rename                yes      yes      yes      403      404      sign-in     sign-in  sign-in
+POST  project-archive               yes      yes      yes      403      404      sign-in     sign-in  sign-in
+POST  project-restore               yes      yes      yes      403      404      sign-in     sign-in  sign-in
+POST  tags-add?                     yes      yes      yes      403      404      sign-in     sign-in  sign-in
+POST  tags-remove?                  yes      yes      yes      403      404      sign-in     sign-in  sign-in
+GET   trash?                        yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+POST  trash-put?                    yes      yes      yes      403      404      sign-in     sign-in  sign-in
+POST  trash-put?+confirmed          yes      yes      yes      403      404      sign-in     sign-in  sign-in
+POST  trash-restore?                yes      yes      yes      403      404      sign-in     sign-in  sign-in
 
-GET   team?                         yes      yes      yes      yes      404      sign-in
-GET   team-activity?                yes      yes      yes      yes      404      sign-in
-POST  team-rename?                  yes      yes      403      403      404      sign-in
-GET   team-leave?                   yes      yes      yes      yes      404      sign-in
-POST  team-leave?                   yes      yes      yes      yes      404      sign-in
-POST  team-invite?                  yes      yes      403      403      404      sign-in
-POST  invitation-revoke             yes      yes      403      403      404      sign-in
-POST  member-role                   yes      yes      403      403      404      sign-in
-GET   member-remove                 yes      yes      403      403      404      sign-in
-POST  member-remove                 yes      yes      403      403      404      sign-in
-GET   team-hand-over                yes      403      403      403      404      sign-in
-POST  team-hand-over                yes      403      403      403      404      sign-in
-GET   team-backends?                yes      yes      yes      403      404      sign-in
-POST  team-backends?                yes      yes      403      403      404      sign-in
-POST  team-backend-key?             yes      yes      403      403      404      sign-in
-POST  team-backend-key-remove?      yes      yes      403      403      404      sign-in
-POST  team-switch                   yes      yes      yes      yes      404      sign-in
+GET   team?                         yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+GET   team-activity?                yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+POST  team-rename?                  yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-leave?                   yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+POST  team-leave?                   yes      yes      yes      yes      404      sign-in     sign-in  sign-in
+POST  team-invite?                  yes      yes      403      403      404      sign-in     sign-in  sign-in
+POST  invitation-revoke             yes      yes      403      403      404      sign-in     sign-in  sign-in
+POST  member-role                   yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   member-remove                 yes      yes      403      403      404      sign-in     sign-in  sign-in
+POST  member-remove                 yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-hand-over                yes      403      403      403      404      sign-in     sign-in  sign-in
+POST  team-hand-over                yes      403      403      403      404      sign-in     sign-in  sign-in
+GET   team-backends?                yes      yes      yes      403      404      sign-in     sign-in  sign-in
+POST  team-backends?                yes      yes      403      403      404      sign-in     sign-in  sign-in
+POST  team-backend-key?             yes      yes      403      403      404      sign-in     sign-in  sign-in
+POST  team-backend-key-remove?      yes      yes      403      403      404      sign-in     sign-in  sign-in
+POST  team-switch                   yes      yes      yes      yes      404      sign-in     sign-in  sign-in
 
-GET   team-links?                   yes      yes      yes      403      404      sign-in
-GET   team-link                     yes      yes      yes      403      404      sign-in
-POST  team-link-new?                yes      yes      yes      403      404      sign-in
-POST  team-link-new?+confirmed      yes      yes      yes      403      404      sign-in
-GET   link-revoke                   yes      yes      403      403      404      sign-in
-POST  link-revoke                   yes      yes      403      403      404      sign-in
-POST  link-comments                 yes      yes      403      403      404      sign-in
+GET   team-links?                   yes      yes      yes      403      404      sign-in     sign-in  sign-in
+GET   team-link                     yes      yes      yes      403      404      sign-in     sign-in  sign-in
+POST  team-link-new?                yes      yes      yes      403      404      sign-in     sign-in  sign-in
+POST  team-link-new?+confirmed      yes      yes      yes      403      404      sign-in     sign-in  sign-in
+GET   link-revoke                   yes      yes      403      403      404      sign-in     sign-in  sign-in
+POST  link-revoke                   yes      yes      403      403      404      sign-in     sign-in  sign-in
+POST  link-comments                 yes      yes      403      403      404      sign-in     sign-in  sign-in
 
-GET   team-jobs?                    yes      yes      403      403      404      sign-in
-GET   team-jobs-numbers?            yes      yes      403      403      404      sign-in
-GET   team-jobs-csv?                yes      yes      403      403      404      sign-in
-GET   team-jobs-job?                yes      yes      403      403      404      sign-in
-GET   team-jobs-file?               yes      yes      403      403      404      sign-in
-GET   team-jobs-failures?           yes      yes      403      403      404      sign-in
-POST  team-failures-resolve?        yes      yes      403      403      404      sign-in
-POST  team-failures-reopen?         yes      yes      403      403      404      sign-in
-POST  team-jobs-operate?            yes      yes      403      403      404      sign-in
-GET   team-jobs-operation?          yes      yes      403      403      404      sign-in
-GET   team-jobs-audit?              yes      yes      403      403      404      sign-in
-GET   team-jobs-audit-csv?          yes      yes      403      403      404      sign-in
-GET   team-jobs-retention?          yes      yes      403      403      404      sign-in
-GET   team-jobs-retention-csv?      yes      yes      403      403      404      sign-in
-GET   team-jobs-statistics?         yes      yes      403      403      404      sign-in
-GET   team-jobs-statistics-csv?     yes      yes      403      403      404      sign-in
-GET   admin-jobs-statistics         403      403      403      403      403      sign-in
-GET   admin-jobs-statistics-csv     403      403      403      403      403      sign-in
-GET   admin-jobs                    403      403      403      403      403      sign-in
-GET   admin-jobs-numbers            403      403      403      403      403      sign-in
-GET   admin-jobs-csv                403      403      403      403      403      sign-in
-GET   admin-jobs-job                403      403      403      403      403      sign-in
-GET   admin-jobs-file               403      403      403      403      403      sign-in
-GET   admin-jobs-failures           403      403      403      403      403      sign-in
-POST  admin-failures-resolve        403      403      403      403      403      sign-in
-POST  admin-failures-reopen         403      403      403      403      403      sign-in
-POST  admin-jobs-operate            403      403      403      403      403      sign-in
-GET   admin-jobs-operation          403      403      403      403      403      sign-in
-GET   admin-jobs-audit              403      403      403      403      403      sign-in
-GET   admin-jobs-audit-csv          403      403      403      403      403      sign-in
-GET   admin-jobs-retention          403      403      403      403      403      sign-in
-GET   admin-jobs-retention-csv      403      403      403      403      403      sign-in
+GET   team-jobs?                    yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-jobs-numbers?            yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-jobs-csv?                yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-jobs-job?                yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-jobs-file?               yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-jobs-failures?           yes      yes      403      403      404      sign-in     sign-in  sign-in
+POST  team-failures-resolve?        yes      yes      403      403      404      sign-in     sign-in  sign-in
+POST  team-failures-reopen?         yes      yes      403      403      404      sign-in     sign-in  sign-in
+POST  team-jobs-operate?            yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-jobs-operation?          yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-jobs-audit?              yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-jobs-audit-csv?          yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-jobs-retention?          yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-jobs-retention-csv?      yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-jobs-statistics?         yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-jobs-statistics-csv?     yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   admin-jobs-statistics         403      403      403      403      403      sign-in     sign-in  sign-in
+GET   admin-jobs-statistics-csv     403      403      403      403      403      sign-in     sign-in  sign-in
+GET   admin-jobs                    403      403      403      403      403      sign-in     sign-in  sign-in
+GET   admin-jobs-numbers            403      403      403      403      403      sign-in     sign-in  sign-in
+GET   admin-jobs-csv                403      403      403      403      403      sign-in     sign-in  sign-in
+GET   admin-jobs-job                403      403      403      403      403      sign-in     sign-in  sign-in
+GET   admin-jobs-file               403      403      403      403      403      sign-in     sign-in  sign-in
+GET   admin-jobs-failures           403      403      403      403      403      sign-in     sign-in  sign-in
+POST  admin-failures-resolve        403      403      403      403      403      sign-in     sign-in  sign-in
+POST  admin-failures-reopen         403      403      403      403      403      sign-in     sign-in  sign-in
+POST  admin-jobs-operate            403      403      403      403      403      sign-in     sign-in  sign-in
+GET   admin-jobs-operation          403      403      403      403      403      sign-in     sign-in  sign-in
+GET   admin-jobs-audit              403      403      403      403      403      sign-in     sign-in  sign-in
+GET   admin-jobs-audit-csv          403      403      403      403      403      sign-in     sign-in  sign-in
+GET   admin-jobs-retention          403      403      403      403      403      sign-in     sign-in  sign-in
+GET   admin-jobs-retention-csv      403      403      403      403      403      sign-in     sign-in  sign-in
 
-GET   share                         yes      yes      yes      yes      yes      yes
-POST  share                         yes      yes      yes      yes      yes      yes
-GET   share-file+poster             yes      yes      yes      yes      yes      yes
-GET   share-file+playable           yes      yes      yes      yes      yes      yes
-GET   share-file+video              404      404      404      404      404      404
-GET   share-comments                yes      yes      yes      yes      yes      yes
-POST  share-comments                yes      yes      yes      yes      yes      yes
-GET   share-comments+silent         404      404      404      404      404      404
-POST  share-comments+silent         404      404      404      404      404      404
-GET   share-comments+expired        404      404      404      404      404      404
-POST  share-comments+expired        404      404      404      404      404      404
-GET   share+expired                 404      404      404      404      404      404
-POST  share+expired                 404      404      404      404      404      404
-GET   share-file+expired            404      404      404      404      404      404
+GET   share                         yes      yes      yes      yes      yes      yes         yes      404
+POST  share                         yes      yes      yes      yes      yes      yes         yes      404
+GET   share-file+poster             yes      yes      yes      yes      yes      yes         yes      404
+GET   share-file+playable           yes      yes      yes      yes      yes      yes         yes      404
+GET   share-file+video              404      404      404      404      404      404         404      404
+GET   share-comments                yes      yes      yes      yes      yes      yes         yes      404
+POST  share-comments                yes      yes      yes      yes      yes      yes         yes      404
+GET   share-comments+silent         404      404      404      404      404      404         404      404
+POST  share-comments+silent         404      404      404      404      404      404         404      404
+GET   share-comments+expired        404      404      404      404      404      404         404      404
+POST  share-comments+expired        404      404      404      404      404      404         404      404
+GET   share+expired                 404      404      404      404      404      404         404      404
+POST  share+expired                 404      404      404      404      404      404         404      404
+GET   share-file+expired            404      404      404      404      404      404         404      404
 
-GET   team-new                      yes      yes      yes      yes      yes      sign-in
-POST  team-new                      yes      yes      yes      yes      yes      sign-in
-GET   invitation                    yes      yes      yes      yes      yes      yes
-POST  invitation                    yes      yes      yes      yes      yes      yes
-GET   set-up                        yes      yes      yes      yes      yes      sign-in
-POST  set-up                        yes      yes      yes      yes      yes      sign-in
-GET   healthz                       yes      yes      yes      yes      yes      yes
-GET   readyz                        yes      yes      yes      yes      yes      yes
-GET   metrics                       404      404      404      404      404      404
+GET   team-new                      yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+POST  team-new                      yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   invitation                    yes      yes      yes      yes      yes      yes         yes      yes
+POST  invitation                    yes      yes      yes      yes      yes      yes         yes      yes
+GET   set-up                        yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+POST  set-up                        yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   healthz                       yes      yes      yes      yes      yes      yes         yes      yes
+GET   readyz                        yes      yes      yes      yes      yes      yes         yes      yes
+GET   metrics                       404      404      404      404      404      404         404      404
 
-GET   account                       yes      yes      yes      yes      yes      sign-in
-POST  account                       yes      yes      yes      yes      yes      sign-in
-POST  session-end                   404      404      404      404      404      sign-in
-GET   usersessions_list             yes      yes      yes      yes      yes      sign-in
-GET   mfa_index                     yes      yes      yes      yes      yes      sign-in
-GET   mfa_authenticate              yes      yes      yes      yes      yes      sign-in
-GET   mfa_reauthenticate            yes      yes      yes      yes      yes      sign-in
-GET   mfa_activate_totp             yes      yes      yes      yes      yes      sign-in
-GET   mfa_deactivate_totp           404      404      404      404      404      sign-in
-GET   mfa_view_recovery_codes       404      404      404      404      404      sign-in
-GET   mfa_generate_recovery_codes   yes      yes      yes      yes      yes      sign-in
-GET   mfa_download_recovery_codes   404      404      404      404      404      sign-in
-GET   account_login                 yes      yes      yes      yes      yes      yes
-GET   account_logout                yes      yes      yes      yes      yes      sign-in
-GET   account_signup                yes      yes      yes      yes      yes      yes
-GET   account_inactive              yes      yes      yes      yes      yes      yes
-GET   account_reset_password        yes      yes      yes      yes      yes      yes
-GET   account_reset_password_done   yes      yes      yes      yes      yes      yes
-GET   account_reset_password_from_key        yes  yes  yes   yes      yes      yes
-GET   account_reset_password_from_key_done   yes  yes  yes   yes      yes      yes
-GET   account_confirm_email         yes      yes      yes      yes      yes      yes
-GET   account_email_verification_sent        yes  yes  yes   yes      yes      yes
-GET   account_confirm_login_code    yes      yes      yes      yes      yes      sign-in
-GET   account_reauthenticate        yes      yes      yes      yes      yes      sign-in
-GET   account_email                 yes      yes      yes      yes      yes      sign-in
-GET   account_change_password       yes      yes      yes      yes      yes      sign-in
-GET   account_set_password          yes      yes      yes      yes      yes      sign-in
-GET   openid_connect_login          404      404      404      404      404      404
-GET   openid_connect_callback       404      404      404      404      404      404
-GET   socialaccount_login_cancelled yes      yes      yes      yes      yes      yes
-GET   socialaccount_login_error     yes      yes      yes      yes      yes      sign-in
-GET   socialaccount_signup          yes      yes      yes      yes      yes      sign-in
-GET   socialaccount_connections     yes      yes      yes      yes      yes      sign-in
-GET   admin:index                   403      403      403      403      403      sign-in
+GET   account                       yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+POST  account                       yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+POST  session-end                   404      404      404      404      404      sign-in     sign-in  sign-in
+GET   usersessions_list             yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   mfa_index                     yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   mfa_authenticate              yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   mfa_reauthenticate            yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   mfa_activate_totp             yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   mfa_deactivate_totp           404      404      404      404      404      sign-in     sign-in  sign-in
+GET   mfa_view_recovery_codes       404      404      404      404      404      sign-in     sign-in  sign-in
+GET   mfa_generate_recovery_codes   yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   mfa_download_recovery_codes   404      404      404      404      404      sign-in     sign-in  sign-in
+GET   account_login                 yes      yes      yes      yes      yes      yes         yes      yes
+GET   account_logout                yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   account_signup                yes      yes      yes      yes      yes      yes         yes      yes
+GET   account_inactive              yes      yes      yes      yes      yes      yes         yes      yes
+GET   account_reset_password        yes      yes      yes      yes      yes      yes         yes      yes
+GET   account_reset_password_done   yes      yes      yes      yes      yes      yes         yes      yes
+GET   account_reset_password_from_key  yes      yes      yes      yes      yes      yes         yes      yes
+GET   account_reset_password_from_key_done  yes      yes      yes      yes      yes      yes         yes      yes
+GET   account_confirm_email         yes      yes      yes      yes      yes      yes         yes      yes
+GET   account_email_verification_sent  yes      yes      yes      yes      yes      yes         yes      yes
+GET   account_confirm_login_code    yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   account_reauthenticate        yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   account_email                 yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   account_change_password       yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   account_set_password          yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   openid_connect_login          404      404      404      404      404      404         404      404
+GET   openid_connect_callback       404      404      404      404      404      404         404      404
+GET   socialaccount_login_cancelled yes      yes      yes      yes      yes      yes         yes      yes
+GET   socialaccount_login_error     yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   socialaccount_signup          yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   socialaccount_connections     yes      yes      yes      yes      yes      sign-in     sign-in  sign-in
+GET   admin:index                   403      403      403      403      403      sign-in     sign-in  sign-in
 """
 
 # A session of nobody's, and a second factor that is not switched on, are not there; test_account.py has those that are.
@@ -269,6 +272,11 @@ def world(team: Team, settings: Any) -> World:
     link = links.share(team, other.user, [generation], **terms, takes_comments=True)
     silent = links.share(team, other.user, [generation], **terms, takes_comments=False)
     expired = links.share(team, other.user, [generation], **terms, takes_comments=True)
+    for guest, opened in (("guest", link), ("ex-guest", expired)):
+        clients[guest] = Client()
+        clients[guest].get(reverse("share", args=[opened.token]))
+        said = {"name": "Gwen", "text": "Nice", "start": "0"}
+        clients[guest].post(reverse("share-comments", args=[opened.token, generation.public_id]), said)
     ShareLink.objects.filter(pk=expired.pk).update(expires_at=timezone.now())
     comment = writing.write(generation, "Too loud", writing.Place(1.0), author=other.user)
     invitation, token = invitations.invite(team, Role.MEMBER, other.user)
@@ -304,16 +312,15 @@ class Row:
     def names_team(self) -> bool:
         return "?" in self.text
 
-    def address(self, world: World) -> str:
+    def address(self, world: World, who: str = "") -> str:
         needed = places_of(self.name)
         places = world.places
-        if self.variant in (
-            "expired",
-            "silent",
-        ):  # a guest who has a link to the same, which has ended, or takes no comments
+        if self.variant in ("expired", "silent"):  # a link to the same, which has ended, or takes no comments
             places = places | {"share_token": places[f"{self.variant}_token"], "kind": "playable"}
         elif "kind" in needed:
             places = places | {"kind": self.variant or ("original" if "clip_id" in needed else "video")}
+        if who == "ex-guest":
+            places = places | {"share_token": places["expired_token"]}
         address = reverse(self.name, kwargs={place: places[place] for place in needed})
         query = VARIANTS[self.variant](world) if self.variant in VARIANTS else {}
         query |= {"team": world.team.public_id} if self.names_team else {}
@@ -365,7 +372,7 @@ def answer(world: World, who: str, method: str, address: str, data: dict[str, st
     client.cookies = cookies
     led = response.headers.get("Location", "") or response.request["PATH_INFO"]
     door = reverse("account_login")
-    if led.partition("?")[0] == door != address.partition("?")[0] and who == "signed-out":
+    if led.partition("?")[0] == door != address.partition("?")[0] and who in NOT_SIGNED_IN:
         return "sign-in"
     if response.status_code in (403, 404, 405) or response.status_code >= 500:
         return str(response.status_code) if response.status_code != 503 else "yes"
@@ -384,7 +391,7 @@ def test_the_table_names_every_address(settings: Any) -> None:
 @pytest.mark.parametrize("who", WHO)
 def test_each_is_answered_as_the_table_says(world: World, who: str) -> None:
     expected = {row.text: row.outcomes[WHO.index(who)] for row in ROWS}
-    told = {row.text: answer(world, who, row.method, row.address(world), SENT.get(row.text, {})) for row in ROWS}
+    told = {row.text: answer(world, who, row.method, row.address(world, who), SENT.get(row.text, {})) for row in ROWS}
     assert told == expected
 
 
