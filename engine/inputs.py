@@ -44,6 +44,8 @@ class TextInput(BaseModel):
     duration: float = Field(8.0, ge=1, le=30, allow_inf_nan=False)
     cfg_strength: float = Field(4.5, ge=0, le=20, allow_inf_nan=False)
     mask_away_clip: bool = False
+    # Beyond fal's: one of the variants that the engine's readiness lists.
+    variant: Annotated[str, StringConstraints(max_length=100)] = ""
 
     def parameters(self) -> Parameters:
         """In our own names; a seed that was left out is drawn."""
@@ -55,6 +57,7 @@ class TextInput(BaseModel):
             quality_steps=self.num_steps,
             prompt_strength=self.cfg_strength,
             focus_on_subject=self.mask_away_clip,
+            variant=self.variant,
         )
 
 

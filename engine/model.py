@@ -23,7 +23,10 @@ SAMPLE_RATE = 48_000
 
 @dataclass(frozen=True)
 class Parameters:
-    """One request, validated. `duration` is in seconds; `seed` is drawn before it gets here."""
+    """One request, validated. `duration` is in seconds; `seed` is drawn before it gets here.
+
+    `variant` names one of the model's variants; empty, the one that is configured.
+    """
 
     prompt: str
     seed: int
@@ -32,6 +35,7 @@ class Parameters:
     quality_steps: int = 25
     prompt_strength: float = 4.5
     focus_on_subject: bool = False
+    variant: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,12 +103,20 @@ class Model(Protocol):
     name: str
     licence: str
 
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Those that a request may name, the configured one first; () where there is only one."""
+
+    @property
+    def longest_step(self) -> float:
+        """Seconds that may pass between two yields: a model that is told to stop and takes longer is killed."""
+
     def load(self) -> Iterator[Progress]:
         """Bring what is slow into memory: tables, weights. Yields how far it is. Raises `Unloadable`."""
 
     def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
         """Yield progress and return the sound: `min(duration, clip length)` seconds of it.
 
-        The same clip, parameters and seed give the same samples. Between two yields at most about half a second of
-        work passes, so that a cancel is obeyed soon. Raises `BadInput`.
+        The same clip, parameters and seed give the same samples. Between two yields as little work passes as can be,
+        so that a cancel is obeyed soon. Raises `BadInput`, also for a variant that is not there.
         """

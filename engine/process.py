@@ -12,12 +12,15 @@ ROOT = Path(__file__).resolve().parents[1]
 MAX_LINE_BYTES = 16 * 1024**2
 
 
-async def spawn(module: str, *arguments: str, threads: int = 1) -> asyncio.subprocess.Process:
+async def spawn(module: str, *arguments: str, threads: int = 1, lane: int = 0) -> asyncio.subprocess.Process:
     """Start `python -m module arguments` with pipes for standard input and output, and `threads` threads of its own.
 
     It is no child of the terminal (Ctrl-C reaches the engine alone, which ends it) and never sees the engine's key.
+    `ENGINE_LANE` tells it which of the engine's lanes it serves: what there are several of, such as GPUs, is shared
+    out by that.
     """
     environment = {name: value for name, value in os.environ.items() if name != "ENGINE_KEY"}
+    environment["ENGINE_LANE"] = str(lane)
     for library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
         environment.setdefault(library, str(threads))
     return await asyncio.create_subprocess_exec(

@@ -60,6 +60,7 @@ class Request:
     outcome: Finished | Failure | None = None
     logs: list[dict[str, Any]] = field(default_factory=list)
     worker: Worker | None = None
+    restarted: bool = False
     start_timer: asyncio.TimerHandle | None = None
     _change: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -111,7 +112,7 @@ class RequestQueue:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._lane()) for _ in range(self._settings.workers)]
+        self._tasks = [asyncio.create_task(self._lane(number)) for number in range(self._settings.workers)]
         self._tasks.append(asyncio.create_task(self._sweep()))
 
     async def close(self) -> None:
@@ -158,16 +159,17 @@ class RequestQueue:
             "status": "ok" if ready else "starting",
             "model": ready[0].model if ready else None,
             "licence": ready[0].licence if ready else None,
+            "variants": ready[0].variants if ready else [],
             "loading": None if ready else asdict(self._loading),
             "queue": len(self._waiting),
             "running": running,
             "workers": len(ready),
         }
 
-    async def _lane(self) -> None:
+    async def _lane(self, number: int) -> None:
         """Keep a worker, and give it one request after the other."""
         while True:
-            worker = await self._hire()
+            worker = await self._hire(number)
             self._workers.add(worker)
             log.info("worker model=%s ready", worker.model)
             worker.exited.add_done_callback(lambda _: self._arrival.set())
@@ -178,7 +180,7 @@ class RequestQueue:
                 self._workers.discard(worker)
                 await worker.end()
 
-    async def _hire(self) -> Worker:
+    async def _hire(self, lane: int) -> Worker:
         """A fresh worker; tried again, ever more slowly, for as long as the model can't be loaded."""
         settings = self._settings
         options = Options(
@@ -192,7 +194,7 @@ class RequestQueue:
         pause = 0.5
         while True:
             try:
-                return await Worker.start(options, threads, LOAD_SECONDS, self._told)
+                return await Worker.start(options, lane, threads, LOAD_SECONDS, self._told)
             except WorkerLost as error:
                 log.error("worker model=%s could not start: %s Trying again.", settings.model, error)
                 self._told(Progress(0.0, str(error)))
@@ -226,10 +228,21 @@ class RequestQueue:
         except Stopped:
             outcome = cancelled()
         except WorkerLost as error:
+            if error.device and not request.restarted:
+                self._restart(request)
+                return
             outcome = model_failure(500, "internal_server_error", str(error))
         except BadInput as error:
             outcome = self._refusal(error)
         self._finish(request, outcome)
+
+    def _restart(self, request: Request) -> None:
+        """Let a request that a failed device has cost its worker be the next one, once."""
+        request.restarted, request.started, request.worker = True, None, None
+        request.report(Progress(0.0, "Starting again: the graphics card failed"))
+        self._waiting.appendleft(request)
+        self._arrival.set()
+        self._moved()
 
     def _refusal(self, error: BadInput) -> Failure:
         loc = ("body", "video_url") if error.kind in CLIP_FAULTS else ("body",)

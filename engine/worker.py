@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import queue
+import struct
 import sys
 import threading
 import traceback
@@ -30,8 +31,7 @@ from engine.fetch import fetch
 from engine.files import NO_ROOM
 from engine.model import SAMPLE_RATE, BadInput, Model, Parameters, Progress, Samples, Sound, Unloadable
 
-STOP_GRACE = 2.0
-"""Seconds a model may take to the yield at which it stops; then its process is killed."""
+DEVICE_FAILURES = ("CUDA error", "CUBLAS_STATUS_", "cuDNN error", "CUDNN_STATUS_", "HIP error")
 
 Message = dict[str, Any]
 
@@ -73,7 +73,14 @@ class Stopped(Exception):
 
 
 class WorkerLost(Exception):
-    """The worker ended, or was killed, in the middle; the message says what is known, for a person."""
+    """The worker ended, or was killed, in the middle; the message says what is known, for a person.
+
+    `device` tells that its device failed under it: the same request may well succeed in a fresh process.
+    """
+
+    def __init__(self, message: str, device: bool = False) -> None:
+        super().__init__(message)
+        self.device = device
 
 
 # --- The engine's side -----------------------------------------------------------------------------------------------
@@ -85,18 +92,22 @@ class Worker:
     def __init__(self, running: asyncio.subprocess.Process, ready: Message) -> None:
         self.model: str = ready["name"]
         self.licence: str = ready["licence"]
+        self.variants: list[str] = ready["variants"]
+        self._longest_step: float = ready["longest_step"]
         self.exited = asyncio.create_task(running.wait())
         self._process = running
         self._answered = True
         self._stopping: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def start(cls, options: Options, threads: int, patience: float, report: Callable[[Progress], None]) -> Worker:
+    async def start(
+        cls, options: Options, lane: int, threads: int, patience: float, report: Callable[[Progress], None]
+    ) -> Worker:
         """Start a process and wait until its model is loaded, at most `patience` seconds for each part of it.
 
         Raises `WorkerLost`.
         """
-        running = await process.spawn("engine.worker", json.dumps(asdict(options)), threads=threads)
+        running = await process.spawn("engine.worker", json.dumps(asdict(options)), threads=threads, lane=lane)
         try:
             while True:
                 async with asyncio.timeout(patience):
@@ -126,7 +137,7 @@ class Worker:
             while (message := await _receive(self._process))["kind"] == "progress":
                 report(Progress(message["fraction"], message["message"]))
             if message["kind"] == "failed":
-                raise WorkerLost(message["message"])
+                raise WorkerLost(message["message"], message["device"])
         except WorkerLost:
             if self._stopping:
                 raise Stopped from None
@@ -143,10 +154,10 @@ class Worker:
         return Finished(message["duration"], message["events"], message["understood"])
 
     def stop(self) -> None:
-        """Ask the model to stop at its next yield, and kill the process if it has not after `STOP_GRACE`."""
+        """Ask the model to stop at its next yield, and kill the process if none comes in the time it claims to need."""
         if self._stopping is None and self._process.stdin is not None:
             self._process.stdin.write(_line({"stop": True}))
-            self._stopping = asyncio.get_running_loop().call_later(STOP_GRACE, process.kill, self._process)
+            self._stopping = asyncio.get_running_loop().call_later(self._longest_step, process.kill, self._process)
 
     async def end(self) -> None:
         await process.end(self._process)
@@ -215,7 +226,13 @@ def main() -> None:
     except Unloadable as error:
         engine.send("failed", message=str(error))
         sys.exit(1)
-    engine.send("ready", name=model.name, licence=model.licence)
+    engine.send(
+        "ready",
+        name=model.name,
+        licence=model.licence,
+        variants=model.variants,
+        longest_step=model.longest_step,
+    )
     while True:
         message = engine.jobs.get()
         try:
@@ -225,7 +242,7 @@ def main() -> None:
         except Exception as error:
             # The trace without the error's own words: they may quote the prompt.
             log.error("the model failed\n%s%s", "".join(traceback.format_tb(error.__traceback__)), type(error).__name__)
-            engine.send("failed", message=_cause(error))
+            engine.send("failed", message=_cause(error), device=_is_of_the_device(error))
             os._exit(1)
 
 
@@ -248,7 +265,7 @@ def _run(engine: Line, model: Model, options: Options, message: Message) -> None
         steps.close()
         engine.send("stopped")
         return
-    write_wav(job.sound, sound.samples)
+    write_wav(job.sound, sound.samples, sound.understood.get("licence", ""))
     engine.send(
         "finished",
         duration=len(sound.samples) / SAMPLE_RATE,
@@ -263,14 +280,28 @@ def _steps(model: Model, options: Options, job: Job) -> Generator[Progress, None
     return (yield from model.generate(job.clip, job.parameters))
 
 
-def write_wav(path: Path, samples: Samples) -> None:
-    """Write float samples of shape (frames, 2), -1..1, as 24-bit PCM at `SAMPLE_RATE`."""
+def write_wav(path: Path, samples: Samples, licence: str = "") -> None:
+    """Write float samples of shape (frames, 2), -1..1, as 24-bit PCM at `SAMPLE_RATE`, and the licence beside them."""
     whole = np.rint(np.clip(samples, -1.0, 1.0).astype(np.float64) * (2**23 - 1)).astype("<i4")
     with wave.open(str(path), "wb") as file:
         file.setnchannels(2)
         file.setsampwidth(3)
         file.setframerate(SAMPLE_RATE)
         file.writeframes(whole.view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
+    if licence:
+        _add_licence(path, licence)
+
+
+def _add_licence(wav: Path, sentence: str) -> None:
+    """Write into a finished WAV by which licence it may be used: a LIST chunk of INFO (RIFF, 1991) after the sound."""
+    text = sentence.encode() + b"\0"
+    text += b"\0" * (len(text) % 2)
+    chunk = struct.pack("<4sI4s4sI", b"LIST", len(text) + 12, b"INFO", b"ICOP", len(text)) + text
+    with wav.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        size = end - 8 + file.write(b"\0" * (end % 2) + chunk)
+        file.seek(4)
+        file.write(struct.pack("<I", size))
 
 
 def _cause(error: Exception) -> str:
@@ -278,7 +309,17 @@ def _cause(error: Exception) -> str:
         return "This request needs more memory than a worker may use. Use a smaller or shorter clip."
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return "The engine's disk is full."
+    if _is_of_the_device(error):
+        return "The graphics card failed on this request. Try again; if it happens again, tell your administrator."
     return "The model failed on this request."
+
+
+def _is_of_the_device(error: Exception) -> bool:
+    """Whether a GPU failed: nothing that a process has on it can be used after that.
+
+    By its words, which are the same in every version of PyTorch: the engine itself does not know PyTorch.
+    """
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in DEVICE_FAILURES)
 
 
 if __name__ == "__main__":

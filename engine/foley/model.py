@@ -29,6 +29,8 @@ class Foley:
 
     name = "foley"
     licence = "Part of Soundstage; no third-party weights."
+    longest_step = 2.0
+    variants = ()
 
     def load(self) -> Iterator[Progress]:
         """Read the lexicons and build the rooms at the usual quality."""
@@ -40,6 +42,8 @@ class Foley:
 
     def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
         """See `engine.model.Model.generate`. Raises `BadInput` when the clip can't be read or nothing may sound."""
+        if parameters.variant:
+            raise BadInput("This engine's model is only one: leave the variant out.")
         plan = understand(parameters.prompt, parameters.negative_prompt)
         if plan.refused and not plan.layers:
             raise BadInput("The negative prompt rules out everything the prompt asks for. Take something out of it.")

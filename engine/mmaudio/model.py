@@ -28,7 +28,7 @@ from engine.mmaudio.pictures import Pictures, look, segments
 from engine.mmaudio.sampling import Features, guided, noise, sample
 from engine.mmaudio.settings import Settings
 from engine.mmaudio.variants import MMAUDIO_LICENCE, VARIANTS
-from engine.model import SAMPLE_RATE, Parameters, Progress, Sound, part
+from engine.model import SAMPLE_RATE, BadInput, Parameters, Progress, Sound, Unloadable, part
 
 TRAINED_SECONDS = 8.0
 """The length of the sounds the network learned from."""
@@ -56,20 +56,34 @@ class Kept:
 
 
 class MMAudio:
-    """The network of one variant. Implements `engine.model.Model`."""
+    """The network of one variant at a time. Implements `engine.model.Model`."""
 
     name = "mmaudio"
     licence = MMAUDIO_LICENCE
 
     def __init__(self, networks: Networks | None = None, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
+        self._usual = networks.name if networks else self.settings.variant
         if networks is not None:
             self.networks = networks
         self._kept = Kept(2 * self.settings.clips_kept)
 
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Those whose files are all there, the configured one first."""
+        there = [name for name, variant in VARIANTS.items() if not variant.missing(self.settings.weights)]
+        return tuple(sorted(there, key=lambda name: name != self._usual))
+
+    @property
+    def longest_step(self) -> float:
+        """A processor needs a minute for the waveform of a long clip; a GPU a moment for anything."""
+        return 10.0 if self.settings.torch_device.type == "cuda" else 120.0
+
     def load(self) -> Iterator[Progress]:
         """Read the variant's files. Raises `engine.model.Unloadable`, with what is missing and where it should be."""
         settings = self.settings
+        if settings.torch_device.type == "cuda":
+            torch.cuda.set_device(settings.torch_device)
         loading = Networks.load(VARIANTS[settings.variant], settings.weights, settings.dtype, settings.torch_device)
         self.networks = yield from loading
 
@@ -77,6 +91,7 @@ class MMAudio:
     def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
         """See `engine.model.Model.generate`. Raises `BadInput` when the clip can't be read."""
         networks = self.networks
+        yield from self._become(parameters.variant or self._usual)
         appearance = timing = None
         seconds = parameters.duration
         if clip is None:
@@ -101,6 +116,18 @@ class MMAudio:
         waveform = networks.decoder.decode(latents)[0].cpu().numpy()
         samples = in_house_format(waveform, networks.codec.rate, seconds)
         return Sound(samples, understood=self._report(samples, seconds, parameters))
+
+    def _become(self, name: str) -> Generator[Progress, None, None]:
+        """Have the variant in memory. Raises `BadInput` where it can't be had."""
+        networks, settings = self.networks, self.settings
+        if name == networks.name:
+            return
+        if name not in VARIANTS:
+            raise BadInput(f"MMAudio has no variant “{name}”. There are {', '.join(VARIANTS)}.")
+        try:
+            yield from networks.become(VARIANTS[name], settings.weights, settings.dtype, settings.torch_device)
+        except Unloadable as error:
+            raise BadInput(str(error)) from error
 
     def _look(
         self, clip: Path, seconds: float, lengths: Lengths, timing_only: bool

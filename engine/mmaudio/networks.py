@@ -51,12 +51,7 @@ class Networks:
         limit, _ = resource.getrlimit(resource.RLIMIT_AS)
         if limit != resource.RLIM_INFINITY:
             raise Unloadable("The network does not fit into a worker's memory: set ENGINE_WORKER_MEMORY_BYTES=0.")
-        if missing := [file for file in variant.files if not file.find(folder).is_file()]:
-            raise Unloadable(
-                f"{variant.name} needs {', '.join(file.name for file in missing)} in {folder}. "
-                f"`python -m engine.mmaudio.weights {variant.name}` says where they come from, and fetches them."
-            )
-        paths = {file: file.find(folder) for file in variant.files}
+        paths = variant.paths(folder)
         yield Progress(0.0, "Loading the flow network")
         flow = load_flow(variant, paths[variant.flow], dtype, device)
         yield Progress(0.4, "Loading CLIP")
@@ -70,6 +65,24 @@ class Networks:
         if device.type == "cuda":
             networks.pictures_at_once, networks.segments_at_once = 64, 24
         return networks
+
+    def become(
+        self, variant: Variant, folder: Path, dtype: torch.dtype, device: torch.device
+    ) -> Generator[Progress, None, None]:
+        """Take another variant's flow network and decoder instead; what looks and reads is the same for all.
+
+        The former are given up first: there is never more than one variant in memory. Raises `Unloadable`: where files
+        are missing all stays as it was, where one is damaged there is no variant until the next `become`.
+        """
+        paths = variant.paths(folder)
+        yield Progress(0.0, f"Loading {variant.name}")
+        if self.name:
+            self.name = ""
+            del self.flow, self.decoder
+        flow = load_flow(variant, paths[variant.flow], dtype, device)
+        yield Progress(0.0, f"Loading the decoder of {variant.name}")
+        self.decoder = Decoder.load(variant.codec, paths[variant.vae], paths[variant.vocoder], dtype, device)
+        self.flow, self.codec, self.name = flow, variant.codec, variant.name
 
     def read(self, text: str) -> Tensor:
         """The features (1, 77, 1024) of a prompt; those read lately are remembered."""

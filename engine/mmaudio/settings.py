@@ -28,11 +28,14 @@ class Settings(BaseSettings):
     # Clips whose features are kept, so that another take of one need not look at it again.
     clips_kept: int = Field(default=64, ge=0)
 
+    # Which of the engine's workers this is: each has a GPU to itself, as far as there are as many.
+    lane: int = Field(default=0, ge=0, validation_alias="ENGINE_LANE")
+
     @property
     def torch_device(self) -> torch.device:
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.device)
+        if self.device == "cpu" or (self.device == "auto" and not torch.cuda.is_available()):
+            return torch.device("cpu")
+        return torch.device("cuda", self.lane % max(1, torch.cuda.device_count()))
 
     @property
     def dtype(self) -> torch.dtype:

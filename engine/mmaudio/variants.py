@@ -12,6 +12,7 @@ from typing import Final
 
 from engine.mmaudio.lengths import CODEC_16K, CODEC_44K, Codec
 from engine.mmaudio.network import Architecture
+from engine.model import Unloadable
 
 MMAUDIO_LICENCE: Final = "CC-BY-NC 4.0 (MMAudio): not for commercial use"
 
@@ -53,6 +54,19 @@ class Variant:
     def files(self) -> tuple[WeightFile, ...]:
         """All that must be there."""
         return self.flow, SYNCHFORMER, CLIP, *VOCABULARY, self.vae, self.vocoder
+
+    def missing(self, folder: Path) -> list[str]:
+        """The names of the files that are not there."""
+        return [file.name for file in self.files if not file.find(folder).is_file()]
+
+    def paths(self, folder: Path) -> dict[WeightFile, Path]:
+        """Where each file is. Raises `Unloadable` with all that are missing, by name."""
+        if missing := self.missing(folder):
+            raise Unloadable(
+                f"{self.name} needs {', '.join(missing)} in {folder}. "
+                f"`python -m engine.mmaudio.weights {self.name}` says where they come from, and fetches them."
+            )
+        return {file: file.find(folder) for file in self.files}
 
 
 def _published(name: str, size: int, md5: str) -> WeightFile:

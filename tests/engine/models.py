@@ -19,6 +19,8 @@ class Scripted:
 
     name = "scripted"
     licence = "none"
+    longest_step = 2.0
+    variants = ("plain", "other")
 
     def load(self) -> Iterator[Progress]:
         print("what a library prints must not disturb the engine")
@@ -34,6 +36,13 @@ class Scripted:
                 raise BadInput("There is nothing to hear in this clip.", "unsupported_video_format")
             case "disagree":
                 raise BadInput("The negative prompt rules out everything the prompt asks for.")
+            case "break" if not (broken := Path(argument)).exists():  # as PyTorch tells of a GPU that failed
+                broken.touch()
+                raise RuntimeError("CUDA error: an illegal memory access was encountered")
+            case "wreck":
+                raise RuntimeError("CUDA error: unspecified launch failure")
+            case "nap":
+                time.sleep(float(argument))
             case "bug":
                 raise KeyError(parameters.prompt)
             case "gorge":
@@ -56,8 +65,17 @@ class Scripted:
                 "numbers": [parameters.quality_steps, parameters.prompt_strength, parameters.focus_on_subject],
                 "threads": os.environ.get("OMP_NUM_THREADS"),
                 "key": os.environ.get("ENGINE_KEY"),
+                "lane": os.environ["ENGINE_LANE"],
+                "licence": argument if deed == "licensed" else "",
+                "variant": parameters.variant,
             },
         )
+
+
+class Hasty(Scripted):
+    """One whose steps never take long."""
+
+    longest_step = 0.1
 
 
 class WithoutWeights:
@@ -65,6 +83,8 @@ class WithoutWeights:
 
     name = "unloadable"
     licence = "none"
+    longest_step = 2.0
+    variants = ()
 
     def load(self) -> Iterator[Progress]:
         yield Progress(0.25, "Looking for the weights")

@@ -149,18 +149,21 @@ def test_a_result_tells_events_duration_seed_and_what_was_understood(running: Ru
         cfg_strength=0,
         mask_away_clip=True,
         seed=0,
+        variant="other",
     )
     assert result["duration"] == 1.25
     assert result["seed"] == 0
     assert result["events"] == [{"time": 0.5, "strength": 1.0, "kind": "impact", "x": 0.5, "y": 0.5, "size": 0.0}]
     assert result["understood"]["heard"] == ["rain and wind", "wind"]
     assert result["understood"]["numbers"] == [50, 0.0, True]
+    assert result["understood"]["variant"] == "other"
 
 
 def test_what_is_left_out_gets_fals_defaults(running: RunningEngine) -> None:
     result = running.result(running.http.post(TEXT, json={"prompt": "a tone"}).json()).json()
     assert result["duration"] == 8.0
     assert result["understood"]["numbers"] == [25, 4.5, False]
+    assert result["understood"]["variant"] == ""
 
 
 @pytest.mark.parametrize("seed", [{}, {"seed": None}], ids=["omitted", "null"])
@@ -380,6 +383,7 @@ def test_health_tells_what_runs(running: RunningEngine, gate: Path) -> None:
         "status": "ok",
         "model": "scripted",
         "licence": "none",
+        "variants": ["plain", "other"],
         "loading": None,
         "queue": 1,
         "running": 1,

@@ -63,6 +63,22 @@ def test_a_worker_that_dies_costs_exactly_its_request(running: RunningEngine, de
     assert not is_alive(before)
 
 
+def test_a_request_whose_device_failed_is_done_by_a_fresh_worker(running: RunningEngine, tmp_path: Path) -> None:
+    before = worker_of(running)
+    broken = running.submit(prompt=f"break {tmp_path / 'broken'}")
+    assert running.result(broken).status_code == 200
+    assert "Starting again: the graphics card failed" in [each["message"] for each in running.wait(broken)["logs"]]
+    assert worker_of(running) != before
+    assert not is_alive(before)
+
+
+def test_a_request_whose_device_fails_again_and_again_is_given_up_with_a_sentence(running: RunningEngine) -> None:
+    result = running.result(running.submit(prompt="wreck"))
+    assert refusal(result) == (500, "internal_server_error")
+    assert "graphics card" in result.json()["detail"][0]["msg"]
+    assert running.run()["duration"] == 1
+
+
 def test_a_request_that_needs_too_much_memory_is_told_so(running: RunningEngine) -> None:
     result = running.result(running.submit(prompt="gorge"))
     assert "memory" in result.json()["detail"][0]["msg"]
@@ -105,6 +121,17 @@ def test_a_cancelled_model_that_does_not_stop_is_killed_and_replaced(running: Ru
     assert not is_alive(before)
 
 
+def test_a_cancelled_model_gets_the_time_that_its_steps_may_take(running: RunningEngine, tmp_path: Path) -> None:
+    with engine(tmp_path, model="tests.engine.models:Hasty") as hasty:
+        for patient, kept in ((running, True), (hasty, False)):
+            before = worker_of(patient)
+            napping = patient.submit(prompt="nap 0.5")
+            patient.wait_until(napping, lambda body: bool(body["logs"]))
+            patient.http.put(napping["cancel_url"])
+            assert patient.result(napping).status_code == 499
+            assert (worker_of(patient) == before) == kept
+
+
 def test_the_engine_answers_while_a_model_hangs(running: RunningEngine) -> None:
     hanging = running.submit(prompt="hang")
     running.wait(hanging, "IN_PROGRESS")
@@ -137,7 +164,10 @@ def test_two_workers_run_two_requests_at_once(tmp_path: Path, gate: Path) -> Non
         first, second = pair.occupy(gate), pair.occupy(gate)
         assert pair.http.get("/healthz").json()["running"] == 2
         gate.touch()
-        assert [pair.result(each).status_code for each in (first, second)] == [200, 200]
+        results = [pair.result(each) for each in (first, second)]
+        assert [each.status_code for each in results] == [200, 200]
+        # What a machine has several of, such as GPUs, is shared out by this.
+        assert {each.json()["understood"]["lane"] for each in results} == {"0", "1"}
 
 
 @pytest.mark.parametrize("prompt", ["a tone", "hang"], ids=["idle", "hanging"])

@@ -12,7 +12,8 @@ if importlib.util.find_spec("torch") is None:
 else:
     import torch
 
-    from tests.engine.mmaudio.small import model, networks  # noqa: F401  # fixtures
+    from tests.engine.mmaudio.published import published  # noqa: F401  # fixtures
+    from tests.engine.mmaudio.small import model, networks  # noqa: F401
 
     # Other files of tests run at the same time: threads that wait for one another would wait for those too.
     torch.set_num_threads(1)

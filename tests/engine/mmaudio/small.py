@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from diffusers.models.autoencoders.autoencoder_mmaudio import MMAudioVAE
 from diffusers.models.autoencoders.mmaudio_vocoder import MMAudioVocoder
+from torch import nn
 
 from engine.mmaudio import clip_towers
 from engine.mmaudio.clip_towers import ClipTowers, Words
@@ -19,6 +23,7 @@ from engine.mmaudio.network import Architecture, FlowNetwork
 from engine.mmaudio.networks import Networks
 from engine.mmaudio.settings import Settings
 from engine.mmaudio.synchformer import Synchformer
+from engine.model import Parameters, Sound
 
 WIDTH = 64
 SYNC_WIDTH = 96
@@ -64,3 +69,29 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Networks:
 def model(networks: Networks) -> MMAudio:
     """One that has seen nothing yet."""
     return MMAudio(networks, Settings(device="cpu"))
+
+
+def generate(model: MMAudio, clip: Path | None, **parameters: Any) -> Sound:
+    """One generation run to its end, whose progress must rise from 0 to 1."""
+    asked = Parameters("rain on a roof", **({"seed": 7, "duration": 1.0, "quality_steps": 4} | parameters))
+    steps = model.generate(clip, asked)
+    fraction = 0.0
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as finished:
+            sound: Sound = finished.value
+            return sound
+        assert fraction <= progress.fraction <= 1.0
+        fraction = progress.fraction
+
+
+@contextmanager
+def counted(module: nn.Module) -> Iterator[list[int]]:
+    """The batches that a network is given."""
+    batches: list[int] = []
+    hook = module.register_forward_pre_hook(
+        lambda _, args, named: batches.append(len(args[0] if args else named["pixel_values"])), with_kwargs=True
+    )
+    yield batches
+    hook.remove()

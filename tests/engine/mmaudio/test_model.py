@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,41 +10,15 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from engine.mmaudio.model import MMAudio
 from engine.mmaudio.networks import Networks
 from engine.mmaudio.settings import Settings
-from engine.model import SAMPLE_RATE, BadInput, Parameters, Sound
+from engine.model import SAMPLE_RATE, BadInput
 from tests import clips
+from tests.engine.mmaudio.small import counted, generate
 
 Samples = NDArray[np.float32]
-
-
-def generate(model: MMAudio, clip: Path | None, **parameters: Any) -> Sound:
-    """One generation run to its end, whose progress must rise from 0 to 1."""
-    asked = Parameters("rain on a roof", **({"seed": 7, "duration": 1.0, "quality_steps": 4} | parameters))
-    steps = model.generate(clip, asked)
-    fraction = 0.0
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as finished:
-            sound: Sound = finished.value
-            return sound
-        assert fraction <= progress.fraction <= 1.0
-        fraction = progress.fraction
-
-
-@contextmanager
-def counted(module: nn.Module) -> Iterator[list[int]]:
-    """The batches that a network is given."""
-    batches: list[int] = []
-    hook = module.register_forward_pre_hook(
-        lambda _, args, named: batches.append(len(args[0] if args else named["pixel_values"])), with_kwargs=True
-    )
-    yield batches
-    hook.remove()
 
 
 @pytest.fixture(scope="module")
