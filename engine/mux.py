@@ -1,7 +1,8 @@
 """A clip and its sound in one MP4: a program of its own, since it reads a file from outside.
 
 `python -m engine.mux CLIP SOUND TARGET MEMORY_BYTES SECONDS`. The picture's packets are copied; a codec that can't
-live in MP4 is encoded anew as H.264. The picture ends where the sound does, as with fal's MMAudio.
+live in MP4 is encoded anew as H.264. The picture ends where the sound does, as with fal's MMAudio. The licence that
+the sound names is written into the MP4.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ def _write(clip: Path, sound: Path, target: Path, copy: bool) -> None:
         av.open(f"file:{sound.resolve()}") as voice,
         av.open(str(target), "w", format="mp4", container_options={"movflags": "+faststart"}) as output,
     ):
+        if licence := voice.metadata.get("copyright"):
+            output.metadata["copyright"] = licence
         picture = _picture(source)
         end = Fraction(voice.duration or 0, av.time_base)
         track = output.add_stream_from_template(picture) if copy else _h264_track(output, picture)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import struct
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,9 @@ from jobs.media.sound import SAMPLE_RATE, sound_frames, sound_stream
 
 TOLERANCE_SECONDS = 0.1
 """Codecs round a length to their blocks: sound that lacks no more than this isn't called short."""
+
+LONGEST_LICENCE = 500
+"""Characters of what a file says of its licence: a sentence, not a text."""
 
 SILENCE_DBFS = -60.0
 
@@ -50,8 +55,8 @@ def extract_audio(source: Path, target_wav: Path, seconds: float) -> AudioFacts:
     """Take the sound out of a WAV, FLAC, MP3, MP4, WebM, ... and write it as the house WAV.
 
     The WAV has exactly `round(seconds * 48000)` samples, cut or padded with silence; mono stays mono, more than two
-    channels become two. Where the source has a picture, time 0 is its first frame. Raises `NoAudio` or another
-    `MediaError`.
+    channels become two. Where the source has a picture, time 0 is its first frame. The licence that it names goes
+    along. Raises `NoAudio` or another `MediaError`.
     """
     total = round(seconds * SAMPLE_RATE)
     with open_media(source) as container, written_whole(target_wav) as part:
@@ -74,6 +79,8 @@ def extract_audio(source: Path, target_wav: Path, seconds: float) -> AudioFacts:
                 meter.add(samples)
                 out.writeframesraw(_as_24_bit(samples[: max(0, total - out.tell())]))
             out.writeframes(bytes(3 * channels * max(0, total - out.tell())))
+        if licence := container.metadata.get("copyright", "")[:LONGEST_LICENCE]:
+            _add_licence(part, licence)
         if meter.count == 0:
             raise NoAudio("The sound in this file can't be decoded: it is damaged.")
         delivered = meter.count / SAMPLE_RATE
@@ -87,6 +94,18 @@ def extract_audio(source: Path, target_wav: Path, seconds: float) -> AudioFacts:
             silent=_dbfs(meter.peak) < SILENCE_DBFS,
             clipped=meter.clipped,
         )
+
+
+def _add_licence(wav: Path, sentence: str) -> None:
+    """Write into a finished WAV by which licence it may be used: a LIST chunk of INFO (RIFF, 1991) after the sound."""
+    text = sentence.encode() + b"\0"
+    text += b"\0" * (len(text) % 2)
+    chunk = struct.pack("<4sI4s4sI", b"LIST", len(text) + 12, b"INFO", b"ICOP", len(text)) + text
+    with wav.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        size = end - 8 + file.write(b"\0" * (end % 2) + chunk)
+        file.seek(4)
+        file.write(struct.pack("<I", size))
 
 
 class _Meter:

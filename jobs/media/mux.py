@@ -83,8 +83,9 @@ def mux(clip: Path, audio: Path, target: Path, facts: ClipFacts) -> MuxFacts:
 
     The picture's packets and their times are copied: rotation, colour, edit lists, variable rate stay what they were.
     The sound starts with the first picture, and is cut or padded with silence to the picture's length (`facts` is the
-    clip's `probe`). Nothing else of the original comes along: no other tracks, no attachments, no metadata. MP4 and MOV
-    have their index first. Both inputs are streamed: memory doesn't grow with them. Raises a `MediaError`.
+    clip's `probe`). Nothing else of the original comes along: no other tracks, no attachments, no metadata; of the
+    sound comes the licence that it names. MP4 and MOV have their index first. Both inputs are streamed: memory doesn't
+    grow with them. Raises a `MediaError`.
     """
     name = _wrapping_name(facts)
     wrapping = _WRAPPINGS[name]
@@ -95,6 +96,8 @@ def mux(clip: Path, audio: Path, target: Path, facts: ClipFacts) -> MuxFacts:
     ):
         stream = picture_stream(source)
         with av.open(str(part), "w", format=wrapping.muxer, container_options=_options(wrapping, stream)) as output:
+            if licence := sound.metadata.get("copyright"):
+                output.metadata["copyright"] = licence
             # A new container starts with the first picture; the one that stays keeps its own timeline.
             shift = 0.0 if name == facts.container else facts.start
             picture = _picture(source, stream, output, shift, keep_tag=name == facts.container)

@@ -52,6 +52,15 @@ def test_the_picture_is_copied_and_the_sound_beside_it(running: RunningEngine, t
         assert sum(frame.samples for frame in after.decode(sound)) / 48_000 == pytest.approx(3, abs=0.03)
 
 
+def test_the_licence_of_a_sound_is_in_both_files(running: RunningEngine, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    film(clip, textured(64, 48), fps=25, seconds=1)
+    result = running.run(VIDEO, video_url=upload(running, clip), prompt="licensed CC-BY-NC 4.0: not for sale")
+    for name in ("audio", "video"):
+        with av.open(io.BytesIO(httpx.get(result[name]["url"], timeout=60).content), "r") as file:
+            assert file.metadata["copyright"] == "CC-BY-NC 4.0: not for sale"
+
+
 def test_the_picture_ends_where_the_sound_does(running: RunningEngine, tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     film(clip, textured(64, 48), fps=25, seconds=3)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from jobs.media import errors, sandbox
+from jobs.media.audio import extract_audio
 from jobs.media.mux import mux, muxed_suffix
 from jobs.media.probe import ClipFacts
 from tests import clips
@@ -69,6 +70,23 @@ def test_the_pictures_packets_and_times_are_copied(
     assert pictures(target) == pictures(clip)
     assert (after.start, after.duration, after.frame_count) == (before.start, before.duration, before.frame_count)
     assert after.audio_codec == ("aac" if suffix in (".mp4", ".mov") else "opus")
+
+
+@pytest.mark.parametrize("suffix", [*KEPT, ".avi", ".flv"])
+def test_the_licence_that_a_sound_names_is_in_the_finished_files(tmp_path: Path, suffix: str) -> None:
+    """Of nothing else that what was delivered says of itself."""
+    delivered, house = tmp_path / "delivered.m4a", tmp_path / "house.wav"
+    with av.open(str(write_wav(tmp_path / "tone.wav", tone(1.5)))) as wav, av.open(str(delivered), "w") as out:
+        out.metadata.update({"copyright": "CC-BY-NC 4.0 (Müller)", "title": "A secret"})
+        encoder = out.add_stream("aac", rate=48_000)
+        out.mux([packet for frame in [*wav.decode(audio=0), None] for packet in encoder.encode(frame)])
+    assert not extract_audio(delivered, house, 1.3).short
+    target, _ = _muxed(_clip(tmp_path, suffix, KEPT.get(suffix, "libx264")), house)
+    for path in (house, target):
+        with av.open(str(path)) as finished:
+            said = {name.lower(): value for name, value in finished.metadata.items()}
+        assert said["copyright"] == "CC-BY-NC 4.0 (Müller)"
+        assert "A secret" not in said.values()
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
