@@ -274,23 +274,29 @@ def test_what_was_understood_and_what_was_not_is_told(alice: Client, team: Team)
         "unknown": ["flumph"],
         "suggestions": {"flumph": ["heavy rain"]},
         "notes": ["Nothing here makes music."],
+        "voice_likeness": 0.62,
+        "music_likeness": 0,
+        "licence": "CC-BY-NC 4.0 (somebody's weights)",
     }
     html = page(alice, made(team, None, Status.SUCCEEDED, understood=understood))
     for words in ("<q>rain</q>", "rain · metal", "outdoors", "wind", "<q>flumph</q>", "heavy rain", "makes music."):
         assert words in html
+    for label, share in (("Like a voice", "62 %"), ("Like music", "0 %")):
+        assert f'<dt>{label}</dt><dd class="number">{share}</dd>' in html
+    assert "<strong>Not cleared for commercial use.</strong> CC-BY-NC 4.0 (somebody&#x27;s weights)" in html
 
 
 @pytest.mark.parametrize(
     "said",
     [
         {"layers": None, "unknown": "flumph", "suggestions": ["rain"]},
-        {"layers": "rain", "unknown": ["flumph", 3, None]},
+        {"layers": "rain", "unknown": ["flumph", 3, None], "voice_likeness": "much", "music_likeness": 7},
         {"layers": [3, None], "room": 7, "unknown": ["flumph"], "suggestions": {"flumph": None}},
     ],
 )
 def test_an_understanding_of_another_shape_is_read_as_far_as_it_goes(said: dict[str, Any]) -> None:
     understanding = Understanding.of(said)
-    assert (understanding.layers, understanding.room) == ([], "")
+    assert (understanding.layers, understanding.room, understanding.likenesses) == ([], "", [])
     assert [unknown.words for unknown in understanding.unknown] == ["flumph"]
 
 

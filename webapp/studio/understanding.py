@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+LIKENESSES = {"voice_likeness": "Like a voice", "music_likeness": "Like music"}
 ROLES = {"event": "on what happens", "motion": "follows the movement", "ambient": "all the time"}
 
 
@@ -36,6 +37,7 @@ class Understanding:
     room: str
     excluded: list[str]
     unknown: list[Unknown]
+    likenesses: list[tuple[str, str]]
     notes: list[str]
 
     @classmethod
@@ -48,6 +50,7 @@ class Understanding:
             room=_text(said.get("room")),
             excluded=_texts(said.get("excluded")),
             unknown=[Unknown(words, _texts(instead.get(words))) for words in _texts(said.get("unknown"))],
+            likenesses=[(label, share) for name, label in LIKENESSES.items() if (share := _share(said.get(name)))],
             notes=_texts(said.get("notes")),
         )
 
@@ -55,6 +58,11 @@ class Understanding:
 def _layer(layer: dict[str, Any]) -> Layer:
     sound = " · ".join(filter(None, (_text(layer.get("family")), _text(layer.get("material")))))
     return Layer(words=" ".join(_texts(layer.get("words"))), sound=sound, when=ROLES.get(_text(layer.get("role")), ""))
+
+
+def _share(value: object) -> str:
+    """A share of 0..1 in percent."""
+    return f"{value:.0%}".replace("%", " %") if isinstance(value, int | float) and 0 <= value <= 1 else ""
 
 
 def _text(value: object) -> str:
