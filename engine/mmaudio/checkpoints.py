@@ -79,13 +79,14 @@ def without_weight_norm(tensors: Tensors) -> Tensors:
             (".weight_g", ".weight_v"),
             (".parametrizations.weight.original0", ".parametrizations.weight.original1"),
         ):
-            if name.endswith(length):
+            # A length or a direction that is alone stays as it is, and is told as one that fits nowhere.
+            if name.endswith(length) and name.removesuffix(length) + direction in tensors:
                 stem = name.removesuffix(length)
                 vectors = tensors[stem + direction].float()
                 norms = vectors.flatten(1).norm(dim=1).view(-1, *[1] * (vectors.dim() - 1))
                 folded[f"{stem}.weight"] = tensor.float() * vectors / norms
                 break
-            if name.endswith(direction):
+            if name.endswith(direction) and name.removesuffix(direction) + length in tensors:
                 break
         else:
             folded[name] = tensor

@@ -33,6 +33,8 @@ from engine.model import SAMPLE_RATE, BadInput, Parameters, Progress, Sound, Unl
 TRAINED_SECONDS = 8.0
 """The length of the sounds the network learned from."""
 
+TOO_LARGE = "{variant} does not fit into the graphics card’s memory. Choose a smaller variant, or free the card."
+
 LIKE = 0.5
 """The likeness from which a person is told of a voice or of music that was not asked for."""
 
@@ -84,8 +86,12 @@ class MMAudio:
         settings = self.settings
         if settings.torch_device.type == "cuda":
             torch.cuda.set_device(settings.torch_device)
-        loading = Networks.load(VARIANTS[settings.variant], settings.weights, settings.dtype, settings.torch_device)
-        self.networks = yield from loading
+        variant = VARIANTS[settings.variant]
+        try:
+            loading = Networks.load(variant, settings.weights, settings.dtype, settings.torch_device)
+            self.networks = yield from loading
+        except torch.OutOfMemoryError as error:
+            raise Unloadable(TOO_LARGE.format(variant=variant.name)) from error
 
     @torch.inference_mode()
     def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
@@ -128,6 +134,8 @@ class MMAudio:
             yield from networks.become(VARIANTS[name], settings.weights, settings.dtype, settings.torch_device)
         except Unloadable as error:
             raise BadInput(str(error)) from error
+        except torch.OutOfMemoryError as error:
+            raise BadInput(TOO_LARGE.format(variant=name)) from error
 
     def _look(
         self, clip: Path, seconds: float, lengths: Lengths, timing_only: bool
@@ -177,24 +185,35 @@ class MMAudio:
         variant = self.networks.name
         voice = round(likeness.voice_likeness(samples[:, 0], SAMPLE_RATE), 2)
         music = round(likeness.music_likeness(samples[:, 0], SAMPLE_RATE), 2)
-        notes = []
-        if voice >= LIKE:
-            notes.append(
-                "Something in it is like a voice. If that is not wanted, name “voice, speech” as negative prompt."
-            )
-        if music >= LIKE:
-            notes.append("Something in it is like music. If that is not wanted, name “music” as negative prompt.")
-        if abs(seconds - TRAINED_SECONDS) > TRAINED_SECONDS / 2:
-            notes.append(
-                f"The network learned from sounds of {TRAINED_SECONDS:g} seconds and is best near that length."
-            )
         return {
             "summary": f"Made by MMAudio, {variant}.",
             "licence": MMAUDIO_LICENCE,
-            "notes": notes,
+            "notes": advice(voice, music, seconds, parameters.negative_prompt),
             "voice_likeness": voice,
             "music_likeness": music,
         }
+
+
+def advice(voice: float, music: float, seconds: float, negative_prompt: str) -> list[str]:
+    """What to do, in sentences, about what the network is known for: a voice or music unasked, and length.
+
+    `voice` and `music` are likenesses of the result, 0..1.
+    """
+    sentences = []
+    for share, thing, words in ((voice, "a voice", ("voice", "speech")), (music, "music", ("music",))):
+        if share < LIKE:
+            continue
+        if any(word in negative_prompt.lower() for word in words):
+            remedy = "The negative prompt rules it out already: another seed may be without."
+        else:
+            remedy = f"If that is not wanted, name “{', '.join(words)}” as negative prompt."
+        sentences.append(f"Something in it is like {thing}. {remedy}")
+    learned = f"The network learned from sounds of {TRAINED_SECONDS:g} seconds"
+    if seconds > 1.25 * TRAINED_SECONDS:
+        sentences.append(f"{learned}, and beyond that its quality falls. Shorter clips, each for itself, do better.")
+    elif seconds < TRAINED_SECONDS / 2:
+        sentences.append(f"{learned}: one as short as this may be poorer.")
+    return sentences
 
 
 def in_house_format(waveform: NDArray[np.float32], rate: int, seconds: float) -> NDArray[np.float32]:

@@ -52,7 +52,9 @@ def check(file: WeightFile, folder: Path) -> str:
     """
     path = file.find(folder)
     if not path.is_file():
-        raise Broken(f"is missing: it belongs at {path}")
+        part = _part(file, folder)
+        begun = f" ({_size(part.stat().st_size)} of it are here: --download goes on)" if part.exists() else ""
+        raise Broken(f"is missing: it belongs at {path}{begun}")
     if path.name != file.name or not file.md5:
         return f"is there: {path} (no published checksum to compare with)"
     with path.open("rb") as content:
@@ -67,11 +69,11 @@ def download(file: WeightFile, folder: Path, transport: httpx.BaseTransport | No
 
     It has another name until it is complete, so that a half of it is never loaded.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{file.name}.part"
+    part = _part(file, folder)
     have = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with (
             httpx.Client(follow_redirects=True, timeout=TIMEOUT, transport=transport) as client,
             client.stream("GET", file.source, headers=headers) as answer,
@@ -90,9 +92,16 @@ def download(file: WeightFile, folder: Path, transport: httpx.BaseTransport | No
                     _tell(file.name, done, total)
     except httpx.HTTPError as error:
         raise Broken(f"could not be fetched: {error}. Run this again: it goes on where it stopped.") from error
+    except OSError as error:
+        raise Broken(f"could not be written: {error}. Run this again when that is mended.") from error
     if done < total:
         raise Broken("was cut off. Run this again: it goes on where it stopped.")
     part.rename(folder / file.name)
+
+
+def _part(file: WeightFile, folder: Path) -> Path:
+    """The name of a file that is still being fetched."""
+    return folder / f"{file.name}.part"
 
 
 def _tell(name: str, done: int, total: int) -> None:

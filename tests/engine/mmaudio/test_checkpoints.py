@@ -109,6 +109,11 @@ def test_every_spelling_of_weight_norm_gives_the_same_layer() -> None:
             torch.testing.assert_close(without_weight_norm(prefixed)["conv.weight"], expected)
 
 
+def test_half_of_a_weight_norm_is_told_by_its_name() -> None:
+    lone = {"conv.weight_g": torch.ones(6, 1, 1), "other.parametrizations.weight.original1": torch.ones(6, 4, 3)}
+    assert without_weight_norm(lone).keys() == lone.keys()
+
+
 def test_tables_that_older_files_hold_are_passed_over(networks: Networks, tmp_path: Path) -> None:
     path = tmp_path / "flow.pth"
     tables = {"t_embed.freqs": torch.zeros(64), "latent_rot": torch.zeros(1), "clip_rot": torch.zeros(1)}

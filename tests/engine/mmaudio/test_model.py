@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from engine.mmaudio.model import MMAudio
+from engine.mmaudio.model import MMAudio, advice
 from engine.mmaudio.networks import Networks
 from engine.mmaudio.settings import Settings
 from engine.model import SAMPLE_RATE, BadInput
@@ -28,7 +29,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("duration", [1.0, 1.37, 2.0, 8.0])
+@pytest.mark.parametrize("duration", [1.0, 1.37, 8.0, 30.0])
 def test_sound_from_words_is_as_long_as_asked(model: MMAudio, duration: float) -> None:
     samples = generate(model, None, duration=duration).samples
     assert samples.shape == (round(duration * SAMPLE_RATE), 2)
@@ -48,6 +49,38 @@ def test_a_clip_too_short_for_one_look_still_gets_its_sound(model: MMAudio, tmp_
     path = tmp_path / "short.mp4"
     clips.film(path, clips.textured(64, 48), fps=25.0, seconds=0.4)
     assert len(generate(model, path, duration=8.0).samples) == round(0.4 * SAMPLE_RATE)
+
+
+def test_a_first_picture_that_comes_late_is_the_start(model: MMAudio, clip: Path, tmp_path: Path) -> None:
+    def moved(ticks: int) -> Path:
+        path = tmp_path / f"{ticks}.mkv"
+        with av.open(str(clip)) as source, av.open(str(path), "w") as target:
+            (picture,) = source.streams.video
+            track = target.add_stream_from_template(picture)
+            for packet in source.demux(picture):
+                if packet.pts is not None and packet.dts is not None:
+                    packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+                    packet.stream = track
+                    target.mux(packet)
+        return path
+
+    on_time, late = moved(0), moved(clips.TIME_BASE.denominator // 2)
+    with av.open(str(late)) as file:
+        assert next(file.decode(video=0)).time == pytest.approx(0.5, abs=0.1)
+    np.testing.assert_array_equal(generate(model, late).samples, generate(model, on_time).samples)
+
+
+def test_the_timing_encoder_sees_the_middle_of_the_picture_or_all_of_it(
+    networks: Networks, clip: Path, tmp_path: Path
+) -> None:
+    square = tmp_path / "square.mp4"
+    clips.film(square, clips.textured(64, 64), fps=25.0, seconds=1.0)
+    for path, alike in ((clip, False), (square, True)):
+        crop, squeeze = (
+            generate(MMAudio(networks, Settings(device="cpu", edges=edges)), path, focus_on_subject=True).samples
+            for edges in ("crop", "squeeze")
+        )
+        assert np.array_equal(crop, squeeze) == alike
 
 
 def test_the_same_seed_gives_the_same_samples_and_another_seed_another_take(model: MMAudio, clip: Path) -> None:
@@ -121,3 +154,17 @@ def test_the_result_says_whose_weights_made_it_and_what_it_is_like(model: MMAudi
     assert "CC-BY-NC" in understood["licence"]
     assert 0 <= understood["voice_likeness"] <= 1
     assert 0 <= understood["music_likeness"] <= 1
+
+
+def test_what_the_network_is_known_for_is_told_with_a_remedy() -> None:
+    assert advice(0.2, 0.2, 8.0, "") == []
+    (voice,) = advice(0.9, 0.2, 8.0, "wind")
+    assert "like a voice" in voice
+    assert "“voice, speech” as negative prompt" in voice
+    (music,) = advice(0.2, 0.9, 8.0, "Music, wind")
+    assert "like music" in music
+    assert "another seed" in music
+    (long,) = advice(0.0, 0.0, 12.0, "")
+    assert "beyond that its quality falls" in long
+    (short,) = advice(0.0, 0.0, 1.5, "")
+    assert "poorer" in short

@@ -58,10 +58,18 @@ def test_a_download_that_was_cut_off_goes_on_where_it_stopped(published: WeightF
     with pytest.raises(weights.Broken, match="goes on where it stopped"):
         weights.download(cut, tmp_path)
     assert not (tmp_path / "some.pth").exists()
+    with pytest.raises(weights.Broken, match=r"is missing: .* \(0.5 MB of it are here"):
+        weights.check(published, tmp_path)
     weights.download(published, tmp_path)
     assert Publisher.asked == [None, f"bytes={len(CONTENT) // 2}-"]
     assert (tmp_path / "some.pth").read_bytes() == CONTENT
     assert weights.check(published, tmp_path) == f"is there and whole: {tmp_path / 'some.pth'}"
+
+
+def test_a_download_that_can_not_be_written_is_told(published: WeightFile, tmp_path: Path) -> None:
+    (tmp_path / "folder").write_text("this is a file")
+    with pytest.raises(weights.Broken, match="could not be written"):
+        weights.download(published, tmp_path / "folder")
 
 
 def test_a_file_that_is_not_the_published_one_is_told(published: WeightFile, tmp_path: Path) -> None:
