@@ -13,11 +13,18 @@ from pathlib import Path
 import ftfy
 import torch
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers import (
+    AttentionInterface,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+)
 
 from engine.mmaudio.checkpoints import Tensors, build, fill
+from engine.mmaudio.layers import attend_by_heads
 from engine.model import Unloadable
 
 SIDE = 384
@@ -48,7 +55,7 @@ TEXT = {
     "max_position_embeddings": TOKENS,
     "vocab_size": 49_408,
 }
-ALIKE = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5, "attn_implementation": "sdpa"}
+ALIKE = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5}
 
 _LAYER = {
     "ln_1": "layer_norm1",
@@ -105,15 +112,25 @@ class ClipTowers:
         return functional.normalize(self.text(input_ids=tokens.to(device)).last_hidden_state, dim=-1)
 
 
+def _attend(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, *_: object, **__: object
+) -> tuple[Tensor, None]:
+    """In transformers' terms: three of (B, heads, tokens, d), to (B, tokens, heads, d) and no weights."""
+    return attend_by_heads(query, key, value).transpose(1, 2), None
+
+
+AttentionInterface.register("by_heads", _attend)
+
+
 def make_vision(sizes: dict[str, int]) -> CLIPVisionModelWithProjection:
-    model = CLIPVisionModelWithProjection(CLIPVisionConfig(**sizes, **ALIKE))
+    model = CLIPVisionModelWithProjection(CLIPVisionConfig(**sizes, **ALIKE, attn_implementation="by_heads"))
     embeddings = model.vision_model.embeddings
     embeddings.position_ids = torch.arange(embeddings.num_positions, device="cpu")[None]
     return model
 
 
 def make_text(sizes: dict[str, int]) -> CLIPTextModel:
-    model = CLIPTextModel(CLIPTextConfig(**sizes, **ALIKE))
+    model = CLIPTextModel(CLIPTextConfig(**sizes, **ALIKE, attn_implementation="sdpa"))
     model.embeddings.position_ids = torch.arange(sizes["max_position_embeddings"], device="cpu")[None]
     return model
 

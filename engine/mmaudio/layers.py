@@ -5,6 +5,7 @@ The names of parameters are those of the published checkpoints.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,7 +23,10 @@ class TokenConv(nn.Conv1d):
         super().__init__(width_in, width_out, kernel, padding=kernel // 2, bias=bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return super().forward(tokens.transpose(1, 2)).transpose(1, 2)
+        """As a convolution over a picture one pixel high: of those, tokens side by side are a layout without copies."""
+        picture, kernel = tokens.transpose(1, 2)[:, :, None], self.weight[:, :, None]
+        seen = functional.conv2d(picture, kernel, self.bias, padding=(0, self.padding[0]))
+        return seen[:, :, 0].transpose(1, 2)
 
 
 class GatedMLP(nn.Module):
@@ -76,8 +80,8 @@ class Projections(nn.Module):
 
     def forward(self, tokens: Tensor, positions: Rotation | None) -> tuple[Tensor, Tensor, Tensor]:
         """Three of shape (B, heads, L, HEAD_WIDTH). The checkpoint's rows run (head, place in the head, q|k|v)."""
-        heads = self.qkv(tokens).unflatten(-1, (-1, HEAD_WIDTH, 3)).transpose(1, 2)
-        query, key, value = heads.unbind(-1)
+        heads = self.qkv(tokens).unflatten(-1, (-1, HEAD_WIDTH, 3))
+        query, key, value = heads.permute(4, 0, 2, 1, 3).contiguous()  # as the fast kernels of attention want them
         query, key = self.q_norm(query), self.k_norm(key)
         if positions is not None:
             query, key = rotate(query, positions), rotate(key, positions)
@@ -87,6 +91,22 @@ class Projections(nn.Module):
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Attention of every token to every token; the heads side by side again: (B, L, width)."""
     return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+
+
+def attend_by_heads(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention over (B, heads, L, d), of many tokens: on a processor with 16 bits one head after the other.
+
+    PyTorch's fused kernel reckons in 32 bits there; products of whole matrices use the 16 that the processor has, and
+    one head's weights stay in its cache.
+    """
+    if query.device.type != "cpu" or query.dtype == torch.float32:
+        return functional.scaled_dot_product_attention(query, key, value)
+    out = torch.empty_like(query)
+    scaled = query * query.shape[-1] ** -0.5
+    for place in np.ndindex(*query.shape[:2]):
+        weights = (scaled[place] @ key[place].T).softmax(dim=-1)
+        torch.mm(weights, value[place], out=out[place])
+    return out
 
 
 def modulate(tokens: Tensor, shift: Tensor, scale: Tensor) -> Tensor:

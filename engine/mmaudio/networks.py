@@ -37,7 +37,7 @@ class Networks:
     words: Words
     synchformer: Synchformer
     decoder: Decoder
-    pictures_at_once: int = 2
+    pictures_at_once: int = 1
     segments_at_once: int = 1
 
     def __post_init__(self) -> None:

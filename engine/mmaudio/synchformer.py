@@ -88,25 +88,26 @@ class Block(nn.Module):
 
 
 class Summary(nn.TransformerEncoderLayer):
-    """One vector of an instant's patches: a class token that attends to them."""
+    """One vector of an instant's patches: a class token that attends to them.
+
+    A layer of a transformer, of which only the class token is followed: nothing else would be made of the patches.
+    """
 
     def __init__(self, width: int = WIDTH) -> None:
-        super().__init__(
-            width,
-            HEADS,
-            4 * width,
-            dropout=0.0,
-            activation=functional.gelu,
-            layer_norm_eps=EPSILON,
-            batch_first=True,
-            norm_first=True,
-        )
+        super().__init__(width, HEADS, 4 * width, layer_norm_eps=EPSILON)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
 
     def forward(self, patches: Tensor) -> Tensor:
         """(B, P, width) to (B, width)."""
         first = self.cls_token.expand(patches.shape[0], -1, -1)
-        return super().forward(torch.cat([first, patches], dim=1))[:, 0]
+        tokens, width = self.norm1(torch.cat([first, patches], dim=1)), patches.shape[-1]
+        weight, bias = self.self_attn.in_proj_weight, self.self_attn.in_proj_bias
+        asked = functional.linear(tokens[:, :1], weight[:width], bias[:width])
+        known = functional.linear(tokens, weight[width:], bias[width:])
+        heads = (part.unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in (asked, *known.chunk(2, dim=-1)))
+        summary = first + self.self_attn.out_proj(attend(*heads))
+        out: Tensor = summary + self.linear2(functional.gelu(self.linear1(self.norm2(summary))))
+        return out[:, 0]
 
 
 class Patches(nn.Module):
