@@ -469,6 +469,33 @@ class BulkOperation(models.Model):
         return f"{self.public_id}: {self.operation} {self.total}"
 
 
+class SavedView(models.Model):
+    """A list of jobs that a person keeps by a name (`webapp.review.viewing`).
+
+    It is of a team's jobs or, where `team` is null, of the installation's.
+    """
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    team = models.ForeignKey("accounts.Team", null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=60)
+    query = models.TextField(blank=True, help_text="What the list's address says")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "team", "name"],
+                condition=models.Q(team__isnull=False),
+                name="a_person_names_a_view_of_a_team_once",
+            ),
+            models.UniqueConstraint(
+                fields=["person", "name"], condition=models.Q(team=None), name="a_person_names_a_view_of_all_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class AuditAction(models.TextChoices):
     CANCEL = "cancel", "Cancelled"
     RETRY = "retry", "Retried"

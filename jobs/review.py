@@ -1,4 +1,4 @@
-"""Which jobs an administrator looks at: a filter that an address spells out, and what it finds of each status."""
+"""Which jobs an administrator looks at, in which order: a filter that an address spells out, and what it comes to."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import math
 import re
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
 from urllib.parse import urlencode
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.http import QueryDict
 from django.utils import timezone
 
+from jobs import search
 from jobs.backends import registry
 from jobs.models import Generation, Source, Status
-from jobs.statistics import ENDED, Spread, spreads
+from jobs.statistics import ENDED, RUN, Spread, spreads
 
 MODES = {"video": "Sound for a clip", "text": "Text to audio"}
-# Ids that are ours alone: of a generation, and of a clip.
-OURS = re.compile(r"(?:gen|asset)_[\w-]{10,}")
+WITHIN = {"hour": "The last hour", "today": "Today", "week": "This week", "month": "This month"}
+ORDERS = {"newest": "Newest", "oldest": "Oldest", "slowest": "Longest run", "dearest": "Highest cost"}
 LONGEST = 500
 MOST = 10_000_000
+MOST_WORDS = 30
 # A word, or words in quotation marks; before it may stand which field it is about.
 WORD = re.compile(r'(?:([A-Za-z]+):(?!//))?(?:"([^"]*)"|(\S+))')
 
@@ -28,16 +32,18 @@ WORD = re.compile(r'(?:([A-Za-z]+):(?!//))?(?:"([^"]*)"|(\S+))')
 @dataclass(frozen=True)
 class Filter:
     """Everything that narrows down, "" where it does not. `team`, `person` and `project` are ids or parts of names,
-    `since` and `until` days (ISO 8601, both included), `longer` and `shorter` seconds that the run took more or less
-    than, `dearer` and `cheaper` the same of its cost, `fingerprint` a group of failures; `q` is searched for, and may
-    say `status:`, `backend:`, `team:`, `person:`, `mode:`, `source:` and `id:` itself."""
+    `within` one of `WITHIN`, `since` and `until` days (ISO 8601, both included), `longer` and `shorter` seconds that
+    the run took more or less than, `dearer` and `cheaper` the same of its cost, `fingerprint` a group of failures; `q`
+    is searched for, and may say all of them and `id:` itself, as in `status:failed`."""
 
     status: str = ""
     backend: str = ""
     team: str = ""
     person: str = ""
     mode: str = ""
+    source: str = ""
     project: str = ""
+    within: str = ""
     since: str = ""
     until: str = ""
     longer: str = ""
@@ -60,10 +66,10 @@ class Filter:
     @property
     def misunderstood(self) -> list[str]:
         """What of it makes no sense, and narrows nothing down, as it was written."""
-        return self._read()[1]
+        return self._read[1]
 
     def narrow(self, generations: QuerySet[Generation]) -> QuerySet[Generation]:
-        return generations.filter(self._read()[0])
+        return generations.filter(self._read[0])
 
     def counts(self, generations: QuerySet[Generation]) -> dict[Status, int]:
         """How many there are of each status, if it were not for the filter's own."""
@@ -75,6 +81,12 @@ class Filter:
         """How long those that it finds waited, and how long they ran, however they ended."""
         return spreads(self.narrow(generations).order_by(), ENDED).get((), (None, None))
 
+    def costs(self, generations: QuerySet[Generation]) -> dict[str, Decimal]:
+        """What those that it finds cost, as reckoned when they were asked for, by backend."""
+        priced = self.narrow(generations).filter(cost__isnull=False).order_by()
+        return dict(priced.values_list("backend").annotate(Sum("cost")))
+
+    @cached_property
     def _read(self) -> tuple[Q, list[str]]:
         wanted, misunderstood = Q(), []
         for name, value in asdict(self).items():
@@ -85,11 +97,14 @@ class Filter:
                 misunderstood.append(f"{name}:{value}")
             else:
                 wanted &= condition
-        for match in WORD.finditer(self.q):
+        for number, match in enumerate(WORD.finditer(self.q)):
             name, value = (match[1] or "").lower(), match[2] or match[3] or ""
             if not value:
                 continue
-            condition = (_condition(name, value) if name in QUALIFIERS else None) if name else _said(value)
+            if number >= MOST_WORDS or (name and name not in QUALIFIERS):
+                condition = None
+            else:
+                condition = _condition(name, value) if name else search.said(value)
             if condition is None:
                 misunderstood.append(match[0])
             else:
@@ -97,12 +112,13 @@ class Filter:
         return wanted, misunderstood
 
 
-QUALIFIERS = ("status", "backend", "team", "person", "mode", "source", "id")
+QUALIFIERS = ("id", *(field.name for field in fields(Filter) if field.name != "q"))
 ONE_OF = {
     "status": tuple(Status.values),
     "backend": registry.NAMES,
     "mode": tuple(MODES),
     "source": tuple(Source.values),
+    "within": tuple(WITHIN),
 }
 
 
@@ -112,6 +128,8 @@ def _condition(name: str, value: str) -> Q | None:
         value = value.lower()
         if value not in ONE_OF[name]:
             return None
+        if name == "within":
+            return Q(created_at__gte=_begin(value))
         return Q(clip__isnull=value == "text") if name == "mode" else Q(**{name: value})
     if name in ("since", "until"):
         day = _day(value)
@@ -125,7 +143,7 @@ def _condition(name: str, value: str) -> Q | None:
         return Q(created_by__email__icontains=value) | of_name
     if name in ("team", "project"):
         return Q(**{f"{name}__public_id": value}) | Q(**{f"{name}__name__icontains": value})
-    return Q(fingerprint=value) if name == "fingerprint" else _identified(value)
+    return Q(fingerprint=value) if name == "fingerprint" else search.identified(value)
 
 
 def _measured(name: str, value: str) -> Q | None:
@@ -141,18 +159,6 @@ def _measured(name: str, value: str) -> Q | None:
     return Q(started_at__lt=began) if name == "longer" else Q(started_at__gt=began)
 
 
-def _identified(value: str) -> Q:
-    if OURS.fullmatch(value):  # asked for by one column, it is found by that column's index
-        return Q(public_id=value) if value.startswith("gen") else Q(clip__public_id=value)
-    return Q(public_id=value) | Q(clip__public_id=value) | Q(remote__request_id=value)
-
-
-def _said(word: str) -> Q:
-    if OURS.fullmatch(word):
-        return _identified(word)
-    return _identified(word) | Q(prompt__icontains=word) | Q(clip__name__icontains=word)
-
-
 def _day(value: str) -> date | None:
     try:
         day = date.fromisoformat(value)
@@ -161,5 +167,23 @@ def _day(value: str) -> date | None:
     return day if 1970 < day.year < 9999 else None
 
 
+def _begin(within: str) -> datetime:
+    """Of one of `WITHIN`; a week begins on Monday."""
+    now = timezone.localtime()
+    if within == "hour":
+        return now - timedelta(hours=1)
+    back = {"today": 0, "week": now.weekday(), "month": now.day - 1}[within]
+    return _midnight(now.date() - timedelta(days=back))
+
+
 def _midnight(day: date, after: int = 0) -> datetime:
     return timezone.make_aware(datetime(day.year, day.month, day.day) + timedelta(days=after))
+
+
+def ordered(generations: QuerySet[Generation], order: str) -> QuerySet[Generation]:
+    """By one of `ORDERS`; what has no run or no cost comes last, and of equals the newest first."""
+    if order == "slowest":
+        return generations.order_by(RUN.desc(nulls_last=True), "-id")
+    if order == "dearest":
+        return generations.order_by(F("cost").desc(nulls_last=True), "-id")
+    return generations.order_by("created_at", "id") if order == "oldest" else generations.order_by("-created_at", "-id")

@@ -190,7 +190,7 @@ def _unit(backend: str) -> str:
 
 
 _WAIT = ExpressionWrapper(F("started_at") - Coalesce("retried_at", "created_at"), DurationField())
-_RUN = ExpressionWrapper(F("finished_at") - F("started_at"), DurationField())
+RUN = ExpressionWrapper(F("finished_at") - F("started_at"), DurationField())
 _BEGUN = Q(started_at__isnull=False)
 ENDED = _BEGUN & Q(finished_at__isnull=False)
 """That were begun and have ended."""
@@ -211,11 +211,11 @@ def spreads(
     """
     ran &= ENDED
     if connection.vendor == "postgresql":
-        told = {"waited": _Percentiles(_WAIT, filter=_BEGUN), "ran": _Percentiles(_RUN, filter=ran)}
+        told = {"waited": _Percentiles(_WAIT, filter=_BEGUN), "ran": _Percentiles(RUN, filter=ran)}
         rows = generations.values(*by).annotate(**told) if by else [generations.aggregate(**told)]
         return {tuple(row[name] for name in by): (_spread(row["waited"]), _spread(row["ran"])) for row in rows}
     lengths: defaultdict[tuple[Any, ...], tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
-    for index, (lasted, of_which) in enumerate(((_WAIT, _BEGUN), (_RUN, ran))):
+    for index, (lasted, of_which) in enumerate(((_WAIT, _BEGUN), (RUN, ran))):
         for *values, length in generations.filter(of_which).values_list(*by, lasted):
             lengths[tuple(values)][index].append(length.total_seconds())
     return {values: (_spread_of(waits), _spread_of(runs)) for values, (waits, runs) in lengths.items()}

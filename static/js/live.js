@@ -6,7 +6,7 @@
 import { showLocalTimes } from "./local-times.js";
 import { morph } from "./morph.js";
 
-const PACE = { queued: 120, running: 400, finished: 2000, list: 1500, comments: 4000 }; // milliseconds between answers
+const PACE = { queued: 120, running: 400, finished: 2000, list: 1500, comments: 4000, review: 4000 }; // milliseconds between answers
 const LIVELY_FOR = 5000; // after that a queued job waits behind others, and so can we
 const CALM = 1000;
 const HIDDEN = 3000;
@@ -15,10 +15,11 @@ const LONGEST_BACK_OFF = 15_000;
 
 /**
  * Follow `root`: its `data-live` is the address of a fresh rendering of it, absent once nothing will change any more;
- * `data-phase` (queued, running, finished, list, comments) sets the pace. `changed` is called after each change, `trouble`
- * with a sentence when the connection is lost and with "" when it is back. Returns a function that asks at once.
+ * `data-phase` (queued, running, finished, list, comments, review) sets the pace. `changed` is called after each change,
+ * `answered` after each answer, `trouble` with a sentence when the connection is lost and with "" when it is back. While
+ * `paused` says so nothing is asked, nor an answer taken. Returns a function that asks at once.
  */
-export function watch(root, { changed, trouble }) {
+export function watch(root, { changed, trouble, answered = () => {}, paused = () => false }) {
   const began = performance.now();
   let version = root.dataset.version;
   let failures = 0;
@@ -34,8 +35,8 @@ export function watch(root, { changed, trouble }) {
 
   function schedule() {
     clearTimeout(timer);
-    // What nobody looks at is not read, and comments that were fetched are.
-    if (document.hidden && root.dataset.phase === "comments") return;
+    // What nobody looks at is not read, and comments that were fetched are; a list's next look is a large one.
+    if (paused() || (document.hidden && ["comments", "review"].includes(root.dataset.phase))) return;
     if (root.dataset.live) timer = setTimeout(ask, pace());
   }
 
@@ -57,8 +58,11 @@ export function watch(root, { changed, trouble }) {
       }
       if (response.status !== 304) {
         if (!response.ok) throw new Error(`status ${response.status}`);
-        apply(await response.text(), response.headers.get("ETag"));
+        const html = await response.text();
+        if (paused()) return;
+        apply(html, response.headers.get("ETag"));
       }
+      answered();
       if (failures) trouble("");
       failures = 0;
     } catch {
@@ -80,7 +84,7 @@ export function watch(root, { changed, trouble }) {
   }
 
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && root.dataset.live) ask();
+    if (!document.hidden && root.dataset.live && !paused()) ask();
   });
   // The page was rendered before its scripts had loaded: a job that waited then may well run by now.
   if (root.dataset.phase === "queued") ask();

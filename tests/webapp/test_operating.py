@@ -9,6 +9,8 @@ from html import unescape
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
@@ -17,7 +19,7 @@ from jobs import lifecycle, operations
 from jobs.apps import AUDITORS
 from jobs.models import AuditEntry, BulkOperation, Generation, Operation, Status
 from tests.webapp.conftest import PASSWORD, member
-from webapp.accounts.models import Role, Team, User
+from webapp.accounts.models import Membership, Role, Team, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
@@ -231,8 +233,34 @@ def test_what_is_changed_in_the_administration_is_in_it_too(root: Client, team: 
     entry = AuditEntry.objects.get()
     assert (entry.by_name, entry.action, entry.target) == ("root@example.org", "administer", "user nobody@example.org")
     assert (entry.before["is_staff"], entry.after["is_staff"], entry.after["groups"]) == (False, True, [AUDITORS])
+
+    # Who is in a team, and who no longer is.
+    alice, victor = (
+        Membership.objects.create(team=team, user=User.objects.create_user(f"{name}@example.org"), role=Role.VIEWER)
+        for name in ("alice", "victor")
+    )
+    inline = {"TOTAL_FORMS": 3, "INITIAL_FORMS": 2, "0-id": alice.pk, "0-team": team.pk, "0-user": alice.user_id}
+    inline |= {"0-role": "admin", "1-id": victor.pk, "1-team": team.pk, "1-user": victor.user_id, "1-DELETE": "on"}
+    inline |= {"1-role": "viewer", "2-team": team.pk, "2-user": user.pk, "2-role": "member"}
+    form = {"name": team.name, **{f"memberships-{name}": value for name, value in inline.items()}}
+    assert root.post(reverse("admin:accounts_team_change", args=[team.pk]), form).status_code == 302
+    entry = AuditEntry.objects.get(target="team Night Shift")
+    said = {name.removeprefix("membership ").split("@")[0]: value for name, value in entry.after.items()}
+    assert (said["alice"], said["victor"], "nobody" in said) == ("role: admin", "removed", True)
+    assert "role: viewer" in entry.before.values()
+
+    # What somebody signs in with, without what it holds.
+    second = Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "a-secret"})
+    address = EmailAddress.objects.create(user=user, email=user.email)
+    actions = {"action": "make_verified", "_selected_action": [address.pk]}
+    root.post(reverse("admin:account_emailaddress_changelist"), actions)
+    root.post(reverse("admin:mfa_authenticator_delete", args=[second.pk]), {"post": "yes"})
+    assert [entry.after["change"] for entry in AuditEntry.objects.order_by("pk")[2:]] == ["Confirmed.", "Deleted."]
+
+    # What goes with a team.
     root.post(reverse("admin:accounts_team_delete", args=[team.pk]), {"post": "yes"})
-    assert AuditEntry.objects.get(target="team Night Shift").after == {"change": "Deleted."}
+    entry = AuditEntry.objects.filter(target="team Night Shift").latest("pk")
+    assert (entry.after, entry.before["memberships"]) == ({"change": "Deleted."}, 2)
 
 
 # --- Who may, in the administration -----------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from jobs import failures
-from jobs.models import BulkOperation, Clip, Generation, Project, Status
+from jobs.models import BulkOperation, Clip, Generation, Project, SavedView, Status
 from tests.webapp.conftest import PASSWORD, member
 from webapp.accounts import invitations
 from webapp.accounts.models import Membership, Role, Team, User
@@ -113,7 +113,10 @@ POST  link-revoke                   yes      yes      403      403      404     
 POST  link-comments                 yes      yes      403      403      404      sign-in     sign-in  sign-in
 
 GET   team-jobs?                    yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-jobs-live?               yes      yes      403      403      404      sign-in     sign-in  sign-in
 GET   team-jobs-numbers?            yes      yes      403      403      404      sign-in     sign-in  sign-in
+POST  team-jobs-view-save?          yes      yes      403      403      404      sign-in     sign-in  sign-in
+POST  team-jobs-view-remove?        yes      404      403      403      404      sign-in     sign-in  sign-in
 GET   team-jobs-csv?                yes      yes      403      403      404      sign-in     sign-in  sign-in
 GET   team-jobs-job?                yes      yes      403      403      404      sign-in     sign-in  sign-in
 GET   team-jobs-file?               yes      yes      403      403      404      sign-in     sign-in  sign-in
@@ -131,7 +134,10 @@ GET   team-jobs-statistics-csv?     yes      yes      403      403      404     
 GET   admin-jobs-statistics         403      403      403      403      403      sign-in     sign-in  sign-in
 GET   admin-jobs-statistics-csv     403      403      403      403      403      sign-in     sign-in  sign-in
 GET   admin-jobs                    403      403      403      403      403      sign-in     sign-in  sign-in
+GET   admin-jobs-live               403      403      403      403      403      sign-in     sign-in  sign-in
 GET   admin-jobs-numbers            403      403      403      403      403      sign-in     sign-in  sign-in
+POST  admin-jobs-view-save          403      403      403      403      403      sign-in     sign-in  sign-in
+POST  admin-jobs-view-remove        403      403      403      403      403      sign-in     sign-in  sign-in
 GET   admin-jobs-csv                403      403      403      403      403      sign-in     sign-in  sign-in
 GET   admin-jobs-job                403      403      403      403      403      sign-in     sign-in  sign-in
 GET   admin-jobs-file               403      403      403      403      403      sign-in     sign-in  sign-in
@@ -265,6 +271,7 @@ def world(team: Team, settings: Any) -> World:
     bulk = BulkOperation.objects.create(team=team, operation="retry", total=1)
     clients = {role: member(team, role, Role(role)) for role in WHO[:4]}
     clients["stranger"] = member(Team.objects.create(name="Elsewhere"), "stranger", Role.OWNER)
+    view = SavedView.objects.create(team=team, person=User.objects.get(email="owner@example.org"), name="Mine")
     other = Membership.objects.create(team=team, user=User.objects.create_user("other@example.org", PASSWORD))
     project = Project.objects.create(team=team, name="A film")
     # Another member's, without downloads; its holder needs no account, and one makes no difference.
@@ -287,6 +294,7 @@ def world(team: Team, settings: Any) -> World:
         "silent_token": silent.token, "comment_id": comment.pk,
         "invitation_id": invitation.pk, "token": token, "session_id": 10**9, "provider_id": "sso", "uidb36": "1",
         "key": "x", "fingerprint": fingerprint, "bulk_id": bulk.public_id, "table": "days",
+        "view_id": view.pk,
     }  # fmt: skip
     return World(team, clip, generation, places, clients | {"signed-out": Client()})
 

@@ -59,7 +59,11 @@ def taken(generation: Generation, *, wait: float, run: float, cost: str | None =
 
 
 def words(response: Any) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", response.content.decode())).split())
+    return words_of(response.content.decode())
+
+
+def words_of(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
 
 
 def found(query: str) -> set[str]:
@@ -98,16 +102,25 @@ def test_a_filter_finds_what_it_says_and_tells_what_it_did_not_understand(adam: 
         "q=status:failed+mode:video": set(),
         'q=team:"night shift"+backend:fal': {"A ball"},
         "q=person:nobody": set(),
+        "within=month": {"Rain on tin"},
+        "source=command": set(),
+        "q=within:hour+longer:5+dearer:0.2": {"Rain on tin"},
+        "q=since:2020-02-29+until:2020-02-29+source:browser": {"A ball"},
+        f"q=fingerprint:{rain.fingerprint}+shorter:7+cheaper:1": {"Rain on tin"},
     }.items():
         assert found(query) == prompts, query
         asked = Filter.of(QueryDict(query))
         assert not asked.misunderstood, query
         assert Filter.of(QueryDict(asked.query)) == asked
     odd = Filter.of(
-        QueryDict("status=lost&since=2020-13-01&until=9999-12-31&longer=nan&dearer=-1&q=colour:red+status:odd+rain%00")
+        QueryDict(
+            "status=lost&within=age&since=2020-13-01&until=9999-12-31&longer=nan&dearer=-1"
+            f"&q=colour:red+status:odd+{'rain+' * 27}tin+rain%00"
+        )
     )
     assert odd.misunderstood == [
-        "status:lost", "since:2020-13-01", "until:9999-12-31", "longer:nan", "dearer:-1", "colour:red", "status:odd",
+        "status:lost", "within:age", "since:2020-13-01", "until:9999-12-31", "longer:nan", "dearer:-1", "colour:red",
+        "status:odd", "rain",
     ]  # fmt: skip
     assert found(odd.query) == {"Rain on tin"}
     assert Filter().counts(Generation.everything.all())[Status.FAILED] == 1
@@ -127,7 +140,7 @@ def test_the_list_counts_pages_and_operates_on_what_is_chosen(
     assert "All 51 Queued 50 Running 0 Succeeded 0 Failed 1 Cancelled 0" in said
     assert "51 jobs · 100 % of what ended failed" in said
     assert "1–50 of 51 jobs" in said
-    assert "Retry all 51 found…" in said
+    assert "All 51 found: Retry all… All on another backend… Cancel all…" in said
     assert "Rain" not in said
     last = words(adam.get(reverse("team-jobs"), {"page": "999"}))
     assert "51–51 of 51 jobs" in last
@@ -143,6 +156,62 @@ def test_the_list_counts_pages_and_operates_on_what_is_chosen(
     assert "Night Shift" in words(everybodys)
     asked = adam.post(reverse("team-jobs-operate"), {"operation": "cancel", "query": "q=wind"})
     assert "Cancel: 50 jobs?" in words(asked)
+
+
+def test_a_view_has_an_order_and_columns_and_is_kept_by_a_name(adam: Client, root: Client, ask: Ask) -> None:
+    for seconds, prompt in ((5, "Rain"), (20, "Wind"), (10, "Snow")):
+        taken(ask(prompt=prompt), wait=1, run=seconds, cost=f"0.{seconds:02}")
+
+    def listed(client: Client, address: str) -> tuple[list[str], list[str], str]:
+        """The columns, the prompts from the top down, and the view that is shown."""
+        page = client.get(address).content.decode()
+        table = page.partition("data-list")[2]
+        heads = [words_of(head) for head in re.findall(r"<th [^>]*>(.*?)</th>", table, re.DOTALL)]
+        prompts = [words_of(cell) for cell in re.findall(r'class="jobs-prompt">(.*?)</td>', page, re.DOTALL)]
+        views = page.partition('aria-label="Views"')[2].partition("</nav>")[0]
+        shown = re.findall(r'aria-current="true"><bdi>(.*?)</bdi>', views)
+        return heads[1:], prompts, "".join(shown)
+
+    here = reverse("team-jobs")
+    usual = ["Status", "Prompt", "Person", "Backend", "Asked for ↓", "Wait", "Run", "Cost"]
+    assert listed(adam, here) == (usual, ["Snow", "Wind", "Rain"], "All")
+    assert listed(adam, f"{here}?order=oldest")[1] == ["Rain", "Wind", "Snow"]
+    assert listed(adam, f"{here}?order=dearest&within=month")[1:] == (
+        ["Wind", "Snow", "Rain"], "Most expensive this month",
+    )  # fmt: skip
+    query = "longer=6&order=slowest&columns=seed&columns=run&columns=team"
+    narrow = (["Status", "Prompt", "Seed", "Run ↓"], ["Wind", "Snow"])
+    assert listed(adam, f"{here}?{query}") == (*narrow, "")
+    assert listed(root, f"{reverse('admin-jobs')}?{query}")[0] == ["Status", "Prompt", "Team", "Seed", "Run ↓"]
+
+    assert "A view needs a name." in words(adam.post(reverse("team-jobs-view-save"), {"query": query}, follow=True))
+    for kept in ("order=oldest", query):
+        done = adam.post(reverse("team-jobs-view-save"), {"name": "Slow ones", "query": kept}, follow=True)
+    assert "“Slow ones” is kept among your views." in words(done)
+    assert listed(adam, done.request["PATH_INFO"] + "?" + done.request["QUERY_STRING"]) == (*narrow, "Slow ones")
+    addresses = re.findall(r'href="([^"]*)"[^>]*><bdi>Slow ones', adam.get(here).content.decode())
+    assert [listed(adam, unescape(address)) for address in addresses] == [(*narrow, "Slow ones")]
+    assert "Slow ones" not in words(root.get(reverse("admin-jobs")))
+    (remove,) = re.findall(r'action="([^"]*/remove/[^"]*)"', done.content.decode())
+    assert root.post(unescape(remove)).status_code == 404
+    done = adam.post(unescape(remove), follow=True)
+    assert "“Slow ones” is no longer among your views." in words(done)
+    assert listed(adam, here)[2] == "All"
+
+
+def test_the_list_as_it_is_now_is_given_once(adam: Client, ask: Ask) -> None:
+    ask(prompt="Rain")
+    generation = failed(ask(prompt="Wind"))
+    Generation.objects.update(status=Status.FAILED)
+    page = adam.get(reverse("team-jobs"), {"status": "failed"}).content.decode()
+    live = unescape(re.findall(r'data-live="([^"]+)"', page)[0])
+    first = adam.get(live)
+    assert "1–2 of 2 jobs" in words(first)
+    assert f"Jobs that failed like this: down {generation.fingerprint[:8]}" in words(first)
+    seen = {"HTTP_IF_NONE_MATCH": first.headers["ETag"]}
+    assert adam.get(live, **seen).status_code == 304
+    Generation.objects.filter(pk=generation.pk).update(status=Status.SUCCEEDED)
+    assert "1–1 of 1 job " in words(adam.get(live, **seen))
 
 
 def test_a_job_shows_what_happened_and_what_may_be_done(
@@ -229,6 +298,9 @@ def test_numbers_and_a_table_of_what_is_found(
     assert times == pytest.approx([2, 4.7, 20, 47])
     said = words(adam.get(reverse("team-jobs"), {"q": "wind"}))
     assert "2 jobs · Wait: half within 1.5 s , 95 % within 1.9 s · Run: half within 15.0 s" in said
+    Generation.objects.filter(prompt="Wind").update(backend="fal")
+    Generation.objects.exclude(prompt="Wind").update(backend="scenario")
+    assert "· Cost: 0.1 CU and $0.20" in words(adam.get(reverse("team-jobs")))
     answer: Any = adam.get(reverse("team-jobs-csv"), {"longer": "15"})
     assert answer.headers["Content-Disposition"] == 'attachment; filename="soundstage-jobs.csv"'
     rows = list(csv.DictReader(b"".join(answer.streaming_content).decode().splitlines()))
@@ -240,7 +312,7 @@ def test_numbers_and_a_table_of_what_is_found(
     # Many jobs are listed first and counted by a second request.
     monkeypatch.setattr(listing, "MANY", 3)
     many = adam.get(reverse("team-jobs"), {"q": "wind"})
-    assert "1–2 CSV of all" in words(many)
+    assert "1–2 · CSV of all" in words(many)
     assert "All Queued Running" in words(many)
     address = unescape(re.findall(r'data-numbers="([^"]+)"', many.content.decode())[0])
     assert "All 2 Queued 2 Running 0" in words(adam.get(address))

@@ -1,32 +1,53 @@
-"""People, their groups and teams, for administrators; what they change is in the audit log."""
+"""People, how they sign in, their groups and teams, for administrators; what they change is in the audit log."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from allauth.account.admin import EmailAddressAdmin
+from allauth.account.models import EmailAddress
+from allauth.mfa.admin import AuthenticatorAdmin
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.admin import SocialAccountAdmin, SocialAppAdmin, SocialTokenAdmin
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.admin import UserSessionAdmin
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.models import Group
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from jobs import audit
 from jobs.models import AuditAction
 from webapp.accounts.models import Membership, Team, User
 
+# Fields whose names have one of these hold what nobody may read.
+SECRETS = ("password", "secret", "token", "key", "data")
+
 
 class Audited(admin.ModelAdmin):  # type: ignore[type-arg]
     """Writes additions, changes and deletions to the audit log, the fields that changed as they were and are."""
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
-        names = [name for name in form.changed_data if "password" not in name]
-        request.audited = (  # type: ignore[attr-defined]
-            {name: _said(form.initial.get(name)) for name in names if not add},
-            {name: _said(form.cleaned_data.get(name)) for name in names},
-        )
+        before, after = _changed(form)
+        for formset in formsets or ():
+            for part in (one for one in formset.forms if one.has_changed()):
+                name = f"{part.instance._meta.verbose_name} {part.instance}"
+                was, is_now = _changed(part)
+                if part in formset.initial_forms:
+                    before[name] = _listed(was)
+                after[name] = "removed" if part in formset.deleted_forms else _listed(is_now)
+        request.audited = ({} if add else before, after)  # type: ignore[attr-defined]
         return super().construct_change_message(request, form, formsets, add)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What goes with it is counted, in the log too."""
+        deleted = super().get_deleted_objects(objs, request)
+        request.audited = ({str(name): count for name, count in deleted[1].items()}, {})  # type: ignore[attr-defined]
+        return deleted
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         entry = super().log_addition(request, obj, message)
@@ -57,6 +78,17 @@ class Audited(admin.ModelAdmin):  # type: ignore[type-arg]
             before=before,
             after={**after, "change": message},
         )
+
+
+def _changed(form: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields that somebody changed, as they were and as they are."""
+    names = [name for name in form.changed_data if name != "DELETE" and not any(word in name for word in SECRETS)]
+    before = {name: _said(form.initial.get(name)) for name in names}
+    return before, {name: _said(form.cleaned_data.get(name)) for name in names}
+
+
+def _listed(fields: dict[str, Any]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in fields.items())
 
 
 def _said(value: Any) -> Any:
@@ -109,3 +141,25 @@ admin.site.unregister(Group)
 @admin.register(Group)
 class AuditedGroupAdmin(Audited, GroupAdmin):
     pass
+
+
+class AddressAdmin(Audited, EmailAddressAdmin):  # type: ignore[misc]
+    def make_verified(self, request: HttpRequest, queryset: QuerySet[EmailAddress]) -> None:
+        unverified = list(queryset.filter(verified=False))
+        super().make_verified(request, queryset)
+        for address in EmailAddress.objects.filter(pk__in=[one.pk for one in unverified], verified=True):
+            self.log_change(request, address, "Confirmed.")
+
+
+HOW_PEOPLE_SIGN_IN = {
+    EmailAddress: AddressAdmin,
+    Authenticator: AuthenticatorAdmin,
+    SocialAccount: SocialAccountAdmin,
+    SocialApp: SocialAppAdmin,
+    SocialToken: SocialTokenAdmin,
+    UserSession: UserSessionAdmin,
+}
+for model, theirs in HOW_PEOPLE_SIGN_IN.items():
+    admin.site.unregister(model)
+    audited = theirs if issubclass(theirs, Audited) else type(theirs.__name__, (Audited, theirs), {})
+    admin.site.register(model, audited)

@@ -1,9 +1,11 @@
-"""The jobs, filtered and chosen."""
+"""The jobs, filtered, ordered and chosen."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections import defaultdict
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from math import ceil
 from typing import Any
 
@@ -11,14 +13,17 @@ from django import forms
 from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from django.views.decorators.http import conditional_page, require_safe
 
 from jobs.backends import registry
-from jobs.models import Generation, Status
-from jobs.review import MODES, Filter
+from jobs.models import Generation, Source, Status
+from jobs.review import MODES, ORDERS, WITHIN, Filter, ordered
 from webapp import backends
-from webapp.review import spreadsheet
-from webapp.review.scope import ReviewRequest, show
+from webapp.review import spreadsheet, viewing
+from webapp.review.scope import ReviewRequest, Scope, show
+from webapp.review.viewing import View
 from webapp.studio import labels
 
 ROWS_PER_PAGE = 50
@@ -30,25 +35,30 @@ COLUMNS = (
 )  # fmt: skip
 NOT_LISTED = ("peaks", "events", "understood", "timings", "upload")
 
-
+BOX = {"class": "box"}
 NUMBER = {"class": "box", "inputmode": "decimal"}
 
 
 class FilterForm(forms.Form):
-    """The filter as fields; what it means, `jobs.review.Filter` says."""
+    """The view as fields; what they mean, `jobs.review.Filter` says. All but `FIRST` are in a disclosure."""
 
     q = forms.CharField(
         required=False,
         label="Search",
         widget=forms.TextInput({"class": "box", "type": "search", "placeholder": "Prompt, file, ID, status:failed"}),
     )
-    backend = forms.ChoiceField(required=False, widget=forms.Select({"class": "box"}))
-    mode = forms.ChoiceField(
-        required=False, choices=[("", "Any"), *MODES.items()], widget=forms.Select({"class": "box"})
+    within = forms.ChoiceField(
+        required=False, label="When", choices=[("", "Any time"), *WITHIN.items()], widget=forms.Select(BOX)
     )
-    team = forms.CharField(required=False, widget=forms.TextInput({"class": "box"}))
-    person = forms.CharField(required=False, widget=forms.TextInput({"class": "box"}))
-    project = forms.CharField(required=False, widget=forms.TextInput({"class": "box"}))
+    backend = forms.ChoiceField(required=False, widget=forms.Select(BOX))
+    person = forms.CharField(required=False, widget=forms.TextInput(BOX))
+    order = forms.ChoiceField(required=False, choices=[*ORDERS.items()], widget=forms.Select(BOX))
+    team = forms.CharField(required=False, widget=forms.TextInput(BOX))
+    project = forms.CharField(required=False, widget=forms.TextInput(BOX))
+    mode = forms.ChoiceField(required=False, choices=[("", "Any"), *MODES.items()], widget=forms.Select(BOX))
+    source = forms.ChoiceField(
+        required=False, label="Asked from", choices=[("", "Any"), *Source.choices], widget=forms.Select(BOX)
+    )
     since = forms.CharField(required=False, label="From", widget=forms.DateInput({"class": "box", "type": "date"}))
     until = forms.CharField(required=False, label="To", widget=forms.DateInput({"class": "box", "type": "date"}))
     longer = forms.CharField(required=False, label="Run over, s", widget=forms.TextInput(NUMBER))
@@ -56,67 +66,99 @@ class FilterForm(forms.Form):
     dearer = forms.CharField(required=False, label="Cost over", widget=forms.TextInput(NUMBER))
     cheaper = forms.CharField(required=False, label="Cost under", widget=forms.TextInput(NUMBER))
 
-    def __init__(self, asked: Filter, *, in_team: bool) -> None:
-        super().__init__(initial=asdict(asked))
+    FIRST = ("q", "within", "backend", "person", "order")
+
+    def __init__(self, view: View, scope: Scope) -> None:
+        super().__init__(initial={**asdict(view.filter), "order": view.order})
         names = [("", "Any"), *((name, backends.label(name)) for name in registry.NAMES)]
-        self.fields["backend"] = forms.ChoiceField(required=False, choices=names, widget=forms.Select({"class": "box"}))
-        if in_team:
+        self.fields["backend"] = forms.ChoiceField(required=False, choices=names, widget=forms.Select(BOX))
+        if scope.team:
             del self.fields["team"]
+
+    @property
+    def first(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.FIRST]
+
+    @property
+    def more(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name not in self.FIRST]
+
+    @property
+    def narrowed(self) -> int:
+        """How many of those in the disclosure are set."""
+        return sum(bool(self.initial.get(one.name)) for one in self.more)
+
+
+@dataclass(frozen=True)
+class Head:
+    """A column's head. `sorted` is as `aria-sort` has it, "" where the list is not sorted by it; `address` is the list
+    sorted by it, or the other way round, "" where that is not to be had."""
+
+    name: str
+    label: str
+    sorted: str = ""
+    address: str = ""
 
 
 @require_safe
 def index(request: ReviewRequest) -> HttpResponse:
-    """`GET …/jobs/?status=&backend=&team=&person=&mode=&project=&since=&until=&longer=&…&fingerprint=&q=&page=`
+    """`GET …/jobs/` with what `View` reads, and `page=`.
 
     Where there are `MANY` jobs, without their numbers, but for `?counted=1` and a page beyond the last.
     """
-    scope, asked = request.scope, _asked(request)
-    found = asked.narrow(scope.generations()).select_related("team", "created_by").defer(*NOT_LISTED)
-    newest_first = found.order_by("-created_at", "-id")
-    page = _number(request.GET)
-    first = (page - 1) * ROWS_PER_PAGE
-    rows = list(newest_first[first : first + ROWS_PER_PAGE + 1])
-    counted: dict[str, Any] = {"status": _status(asked)}
-    if request.GET.get("counted") or (page > 1 and not rows) or not _many(request):
-        counted = _numbers(request, asked)
-        pages = max(ceil(counted["total"] / ROWS_PER_PAGE), 1)
-        if page > pages:
-            page, first = pages, (pages - 1) * ROWS_PER_PAGE
-            rows = list(newest_first[first : first + ROWS_PER_PAGE + 1])
-    generations = rows[:ROWS_PER_PAGE]
+    scope, view = request.scope, View.of(request.GET, request.scope)
+    listed = _list(request, view)
+    counted = bool(request.GET.get("counted")) or listed["page_number"] < _number(request.GET) or not _many(scope)
+    if counted:
+        listed |= _numbers(scope, view.filter)
     context = {
-        **counted,
+        **listed,
+        "counted": counted,
+        "status": _status(view.filter),
         "statuses": [("", "All"), *Status.choices],
-        "filter": asked,
-        "form": FilterForm(asked, in_team=scope.team is not None),
-        "rows": [row(request, generation) for generation in generations],
-        "first": first + 1,
-        "last": first + len(generations),
-        "page_number": page,
-        "more": len(rows) > len(generations),
-        "narrowed": bool(asked.query),
-        "all": scope.url("jobs"),
+        "form": FilterForm(view, scope),
+        "choices": [(name, label, name in listed["columns"]) for name, label in viewing.columns(scope).items()],
+        "usual": ",".join(viewing.usual(scope)),
+        "views": _views(request, view),
+        "save": scope.url("jobs-view-save"),
         "operate": scope.url("jobs-operate"),
-        "csv": _with(scope.url("jobs-csv"), asked),
-        "numbers": _with(scope.url("jobs-numbers"), asked),
-        "without_status": _with(scope.url("jobs"), replace(asked, status="")),
+        "numbers": scope.address("jobs-numbers", view.query),
+        "without_status": _without_status(scope, view),
+        "misunderstood": view.filter.misunderstood,
+        "all_failures": scope.address("jobs", replace(view, filter=replace(view.filter, fingerprint="")).query),
     }
     return show(request, "review/jobs.html", context)
 
 
 @require_safe
+@conditional_page
+def live(request: ReviewRequest) -> HttpResponse:
+    """`GET …/jobs/live/?…`: the rows alone, as they are now; 304 while they haven't changed (RFC 9110, 13.1.2)."""
+    view = View.of(request.GET, request.scope)
+    listed = _list(request, view)
+    if not _many(request.scope):
+        listed["total"] = view.filter.narrow(request.scope.generations()).count()
+    response = render(request, "review/_list.html", {"scope": request.scope, **listed})
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+@require_safe
 def numbers(request: ReviewRequest) -> HttpResponse:
-    """`GET …/jobs/numbers/?…`: how many there are of each status, and how long they took; a part of the list's page."""
-    asked = _asked(request)
-    context = {"scope": request.scope, "list": _with(request.scope.url("jobs"), replace(asked, status=""))}
-    return render(request, "review/_numbers.html", context | _numbers(request, asked))
+    """`GET …/jobs/numbers/?…`: how many there are of each status, how long they took and what they cost; a part of the
+    list's page."""
+    scope, view = request.scope, View.of(request.GET, request.scope)
+    addresses = {"numbers": scope.address("jobs-numbers", view.query), "without_status": _without_status(scope, view)}
+    context = {"scope": scope, **addresses}
+    return render(request, "review/_numbers.html", context | _numbers(scope, view.filter))
 
 
 @require_safe
 def as_csv(request: ReviewRequest) -> HttpResponseBase:
-    """`GET …/jobs.csv?…`: all that the list finds for the same filter, in the same order."""
-    found = _asked(request).narrow(request.scope.generations()).defer(*NOT_LISTED)
-    found = found.select_related("team", "created_by", "clip", "project").order_by("-created_at", "-id")
+    """`GET …/jobs.csv?…`: all that the list finds for the same view, in the same order."""
+    view = View.of(request.GET, request.scope)
+    found = ordered(view.filter.narrow(request.scope.generations()), view.order).defer(*NOT_LISTED)
+    found = found.select_related("team", "created_by", "clip", "project")
     return spreadsheet.download("jobs", COLUMNS, map(_cells, found.iterator(1000)))
 
 
@@ -135,7 +177,7 @@ def _cells(generation: Generation) -> tuple[str, ...]:
         _seconds(generation.asked_at, generation.started_at),
         _seconds(generation.started_at, generation.finished_at),
         "" if cost is None else f"{cost.normalize():f}",
-        "" if cost is None else _unit(generation),
+        "" if cost is None else _unit(generation.backend),
         generation.error_kind,
         generation.error,
         generation.source,
@@ -146,18 +188,76 @@ def _seconds(since: datetime | None, until: datetime | None) -> str:
     return f"{max((until - since).total_seconds(), 0):.3f}" if since and until else ""
 
 
-def _asked(request: ReviewRequest) -> Filter:
-    asked = Filter.of(request.GET)
-    return replace(asked, team="") if request.scope.team else asked
+def _list(request: ReviewRequest, view: View) -> dict[str, Any]:
+    """The page of the view that the address asks for, the last one where that is beyond it."""
+    scope, page = request.scope, _number(request.GET)
+    columns = view.columns or viewing.usual(scope)
+    found = ordered(view.filter.narrow(scope.generations()), view.order).defer(*NOT_LISTED)
+    found = found.select_related("team", "created_by", *(name for name in ("clip", "project") if name in columns))
+
+    def rows_of(page: int) -> list[Generation]:
+        first = (page - 1) * ROWS_PER_PAGE
+        return list(found[first : first + ROWS_PER_PAGE + 1])
+
+    rows = rows_of(page)
+    if page > 1 and not rows:
+        page = max(ceil(found.count() / ROWS_PER_PAGE), 1)
+        rows = rows_of(page)
+
+    def address(page: int) -> str:
+        return scope.address("jobs", "&".join(filter(None, (view.query, f"page={page}" if page > 1 else ""))))
+
+    first = (page - 1) * ROWS_PER_PAGE
+    return {
+        "view": view,
+        "columns": columns,
+        "heads": _heads(scope, view, columns),
+        "rows": [row(request, generation) for generation in rows[:ROWS_PER_PAGE]],
+        "first": first + 1,
+        "last": first + len(rows[:ROWS_PER_PAGE]),
+        "page_number": page,
+        "newer": address(page - 1) if page > 1 else "",
+        "older": address(page + 1) if len(rows) > ROWS_PER_PAGE else "",
+        "narrowed": bool(view.filter.query),
+        "all": scope.url("jobs"),
+        "csv": scope.address("jobs-csv", view.query),
+        "live": scope.address("jobs-live", "&".join(filter(None, (view.query, f"page={page}")))),
+    }
 
 
-def _with(address: str, asked: Filter) -> str:
-    return f"{address}{'&' if '?' in address else '?'}{asked.query}" if asked.query else address
+def _heads(scope: Scope, view: View, columns: tuple[str, ...]) -> list[Head]:
+    heads = [Head("status", "Status"), Head("prompt", "Prompt")]
+    for name in columns:
+        label, orders = viewing.COLUMNS[name], viewing.SORTS.get(name, ())
+        if not orders:
+            heads.append(Head(name, label))
+            continue
+        direction = ""
+        if view.order in orders:
+            direction = "ascending" if view.order == "oldest" else "descending"
+        other = next(order for order in (*orders, "newest") if order != view.order)
+        heads.append(Head(name, label, direction, scope.address("jobs", replace(view, order=other).query)))
+    return heads
 
 
-def _many(request: ReviewRequest) -> bool:
+def _views(request: ReviewRequest, view: View) -> list[dict[str, Any]]:
+    """The built-in views and the person's own: their names and addresses, which is shown, and how it is removed."""
+    scope = request.scope
+    views = [(name, one.query, "") for name, one in viewing.BUILT_IN.items()]
+    views += [(one.name, one.query, scope.url("jobs-view-remove", one.pk)) for one in viewing.own(request)]
+    return [
+        {"name": name, "address": scope.address("jobs", query), "shown": query == view.query, "remove": remove}
+        for name, query, remove in views
+    ]
+
+
+def _without_status(scope: Scope, view: View) -> str:
+    return scope.address("jobs", replace(view, filter=replace(view.filter, status="")).query)
+
+
+def _many(scope: Scope) -> bool:
     """Whether counting the scope's jobs would be waited for."""
-    some = request.scope.generations().order_by().values_list("pk")[:MANY]
+    some = scope.generations().order_by().values_list("pk")[:MANY]
     return some.count() == MANY
 
 
@@ -166,8 +266,8 @@ def _status(asked: Filter) -> str:
     return asked.status.lower() if asked.status.lower() in Status.values else ""
 
 
-def _numbers(request: ReviewRequest, asked: Filter) -> dict[str, Any]:
-    generations, status = request.scope.generations(), _status(asked)
+def _numbers(scope: Scope, asked: Filter) -> dict[str, Any]:
+    generations, status = scope.generations(), _status(asked)
     counts = asked.counts(generations)
     everything = sum(counts.values())
     total = counts[Status(status)] if status else everything
@@ -180,7 +280,16 @@ def _numbers(request: ReviewRequest, asked: Filter) -> dict[str, Any]:
         "total": total,
         "failure_percent": round(100 * counts[Status.FAILED] / ended) if ended and not status else None,
         "times": [(label, duration(of.p50), duration(of.p95)) for label, of in times if of],
+        "costs": [labels.money(amount, unit) for unit, amount in sorted(_by_unit(asked.costs(generations)).items())],
     }
+
+
+def _by_unit(costs: dict[str, Decimal]) -> dict[str, Decimal]:
+    """Different units are never added."""
+    amounts: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for backend, amount in costs.items():
+        amounts[_unit(backend)] += amount
+    return amounts
 
 
 def _number(asked: QueryDict) -> int:
@@ -193,14 +302,23 @@ def row(request: ReviewRequest, generation: Generation) -> dict[str, Any]:
     return {
         "generation": generation,
         "address": request.scope.url("jobs-job", generation.public_id),
-        "wait": _lasted(generation.asked_at, generation.started_at),
-        "run": _lasted(generation.started_at, generation.finished_at),
-        "cost": _cost(generation),
+        "alike": request.scope.url("jobs", fingerprint=generation.fingerprint) if generation.fingerprint else "",
+        "mode": MODES["video" if generation.clip_id else "text"],
+        "length": labels.length(generation.effective_duration),
+        "wait": _lasted(generation, generation.asked_at, generation.started_at),
+        "run": _lasted(generation, generation.started_at, generation.finished_at),
+        "cost": "" if generation.cost is None else labels.money(generation.cost, _unit(generation.backend)),
+        "request": generation.remote.get("request_id", ""),
     }
 
 
-def _lasted(since: datetime | None, until: datetime | None) -> str:
-    return duration((until - since).total_seconds()) if since and until else ""
+def _lasted(generation: Generation, since: datetime | None, until: datetime | None) -> str:
+    """How long it took, or has taken so far; "" for what has not begun, or never did."""
+    if since and until:
+        return duration((until - since).total_seconds())
+    if since and not generation.is_finished:
+        return f"{duration((timezone.now() - since).total_seconds())} so far"
+    return ""
 
 
 def duration(seconds: float) -> str:
@@ -211,12 +329,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _cost(generation: Generation) -> str:
-    if generation.cost is None:
-        return ""
-    return labels.money(generation.cost, _unit(generation))
-
-
-def _unit(generation: Generation) -> str:
-    price = registry.offer(generation.backend).price if generation.backend in registry.NAMES else None
+def _unit(backend: str) -> str:
+    """Of the backend's price."""
+    price = registry.offer(backend).price if backend in registry.NAMES else None
     return price.unit if price else ""

@@ -60,6 +60,11 @@ class Scope:
         address = reverse(f"{'team' if self.team else 'admin'}-{page}", args=args)
         return f"{address}?{urlencode(query)}" if query else address
 
+    def address(self, page: str, query: str) -> str:
+        """The same with a query string."""
+        url = self.url(page)
+        return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+
     @property
     def tabs(self) -> list[tuple[str, str, str]]:
         """The pages of the review: each one's name, label and address."""

@@ -7,12 +7,15 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from webapp.review import auditing, failing, job, listing, measuring, operating, retaining
+from webapp.review import auditing, failing, job, listing, measuring, operating, retaining, viewing
 from webapp.review.scope import in_administration, in_team
 
 PAGES: list[tuple[str, Callable[..., Any], str]] = [
     ("", listing.index, "jobs"),
+    ("live/", listing.live, "jobs-live"),
     ("numbers/", listing.numbers, "jobs-numbers"),
+    ("views/", viewing.save, "jobs-view-save"),
+    ("views/<int:view_id>/remove/", viewing.remove, "jobs-view-remove"),
     ("jobs.csv", listing.as_csv, "jobs-csv"),
     ("job/<str:generation_id>/", job.page, "jobs-job"),
     ("job/<str:generation_id>/<str:kind>", job.file, "jobs-file"),

@@ -23,7 +23,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from jobs import tags
+from jobs import search, tags
 from jobs.backends import registry
 from jobs.models import Clip, Generation, Project, Status, Tag
 from webapp.accounts.access import TeamRequest, needs
@@ -168,15 +168,14 @@ def _asked(team: Team, filters: Filters) -> QuerySet[Any]:
     among: QuerySet[Any]
     if filters.chosen_kind == CLIPS:
         among = Clip.objects.filter(team=team).select_related("uploaded_by", "project")
-        by, named = "uploaded_by", Q(name__icontains=words) | Q(public_id=words)
+        by = "uploaded_by"
     else:
         among = listed().filter(team=team).select_related("project")
         by = "created_by"
-        known = Q(public_id=words) | Q(clip__public_id=words)
-        named = Q(prompt__icontains=words) | Q(clip__name__icontains=words) | known
         among = _of_sounds(among, filters)
     if words:
-        among = among.filter(named)
+        named = Q(name__icontains=words) | Q(public_id=words)
+        among = among.filter(named if filters.chosen_kind == CLIPS else search.said(words))
     if value("project"):
         among = among.filter(project=value("project"))
     if value("tag"):
