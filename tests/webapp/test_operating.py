@@ -239,10 +239,16 @@ def test_what_is_changed_in_the_administration_is_in_it_too(root: Client, team: 
         Membership.objects.create(team=team, user=User.objects.create_user(f"{name}@example.org"), role=Role.VIEWER)
         for name in ("alice", "victor")
     )
-    inline = {"TOTAL_FORMS": 3, "INITIAL_FORMS": 2, "0-id": alice.pk, "0-team": team.pk, "0-user": alice.user_id}
+    inline: dict[str, Any] = {
+        "TOTAL_FORMS": 3,
+        "INITIAL_FORMS": 2,
+        "0-id": alice.pk,
+        "0-team": team.pk,
+        "0-user": alice.user_id,
+    }
     inline |= {"0-role": "admin", "1-id": victor.pk, "1-team": team.pk, "1-user": victor.user_id, "1-DELETE": "on"}
     inline |= {"1-role": "viewer", "2-team": team.pk, "2-user": user.pk, "2-role": "member"}
-    form = {"name": team.name, **{f"memberships-{name}": value for name, value in inline.items()}}
+    form = {"name": [team.name], **{f"memberships-{name}": value for name, value in inline.items()}}
     assert root.post(reverse("admin:accounts_team_change", args=[team.pk]), form).status_code == 302
     entry = AuditEntry.objects.get(target="team Night Shift")
     said = {name.removeprefix("membership ").split("@")[0]: value for name, value in entry.after.items()}

@@ -208,10 +208,10 @@ def test_the_list_as_it_is_now_is_given_once(adam: Client, ask: Ask) -> None:
     first = adam.get(live)
     assert "1–2 of 2 jobs" in words(first)
     assert f"Jobs that failed like this: down {generation.fingerprint[:8]}" in words(first)
-    seen = {"HTTP_IF_NONE_MATCH": first.headers["ETag"]}
-    assert adam.get(live, **seen).status_code == 304
+    seen = {"If-None-Match": first.headers["ETag"]}
+    assert adam.get(live, headers=seen).status_code == 304
     Generation.objects.filter(pk=generation.pk).update(status=Status.SUCCEEDED)
-    assert "1–1 of 1 job " in words(adam.get(live, **seen))
+    assert "1–1 of 1 job " in words(adam.get(live, headers=seen))
 
 
 def test_a_job_shows_what_happened_and_what_may_be_done(
