@@ -19,6 +19,7 @@ from webapp.studio import views as studio
 
 # One way to sign in, for administrators too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.site_header = admin.site.site_title = "Soundstage administration"
 
 single_sign_on = [
     path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),

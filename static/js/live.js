@@ -36,12 +36,13 @@ export function watch(root, { changed, trouble, answered = () => {}, paused = ()
   function schedule() {
     clearTimeout(timer);
     // What nobody looks at is not read, and comments that were fetched are; a list's next look is a large one.
-    if (paused() || (document.hidden && ["comments", "review"].includes(root.dataset.phase))) return;
+    if (document.hidden && ["comments", "review"].includes(root.dataset.phase)) return;
     if (root.dataset.live) timer = setTimeout(ask, pace());
   }
 
   async function ask() {
     clearTimeout(timer);
+    if (paused()) return;
     asking?.abort();
     const mine = (asking = new AbortController());
     const patience = setTimeout(() => mine.abort("slow"), PATIENCE);
@@ -84,7 +85,7 @@ export function watch(root, { changed, trouble, answered = () => {}, paused = ()
   }
 
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && root.dataset.live && !paused()) ask();
+    if (!document.hidden && root.dataset.live) ask();
   });
   // The page was rendered before its scripts had loaded: a job that waited then may well run by now.
   if (root.dataset.phase === "queued") ask();

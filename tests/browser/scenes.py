@@ -2,8 +2,8 @@
 
 `python -m tests.browser.scenes` prints JSON: signed-in `sessions` by name and the public ids of the `generations` by
 state. Alice owns a team with more than a page of history and a key of its own for fal, Mia is a member and Victor a
-viewer in it; Nora's own team has nothing yet but Alice as a viewer, and the engine alone to make sound. Two invitations
-to Alice's team are open; INVITATION is the token of one.
+viewer in it; Nora's own team has nothing yet but Alice as a viewer, and the engine alone to make sound; Root
+administers the installation. Two invitations to Alice's team are open; INVITATION is the token of one.
 The top of every clip shows the number of the frame as `FRAME_BITS` dark and bright blocks, the lowest bit on the left.
 """
 
@@ -180,6 +180,7 @@ def make_everything() -> dict[str, Any]:
             "mia": signed_in(colleague),
             "victor": signed_in(viewer),
             "nora": signed_in(newcomer),
+            "root": signed_in(User.objects.create_superuser("root@example.org", PASSWORD)),
         },
         "generations": {
             "deleted": deleted,

@@ -110,5 +110,6 @@ def in_administration(page: Page) -> Callable[..., HttpResponse]:
 def show(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
     """The page in the layout of its scope."""
     scope: Scope = request.scope  # type: ignore[attr-defined]
-    around = {} if scope.team else admin.site.each_context(request)
+    # Tables take the width of the administration's own navigation, which is one click away.
+    around = {} if scope.team else admin.site.each_context(request) | {"is_nav_sidebar_enabled": False}
     return render(request, template, {**around, "scope": scope, **context}, status=status)
