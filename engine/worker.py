@@ -226,6 +226,10 @@ def main() -> None:
     except Unloadable as error:
         engine.send("failed", message=str(error))
         sys.exit(1)
+    except Exception as error:
+        log.exception("the model could not be loaded")
+        engine.send("failed", message=f"The model could not be loaded ({type(error).__name__}): {error}")
+        sys.exit(1)
     engine.send(
         "ready",
         name=model.name,

@@ -50,18 +50,29 @@ def build(make: Callable[[], Network]) -> Network:
         return make()
 
 
-def fill(network: nn.Module, tensors: Tensors, source: Path, dtype: torch.dtype, device: torch.device) -> None:
-    """Make `tensors` the weights of `network`, as `dtype` on `device`. Raises `Unloadable` where they don't fit."""
+def fill(
+    network: nn.Module,
+    tensors: Tensors,
+    source: Path,
+    dtype: torch.dtype,
+    device: torch.device,
+    published: Callable[[str], str] = str,
+) -> None:
+    """Make `tensors` the weights of `network`, as `dtype` on `device`.
+
+    `published` gives the name in the file of a weight that has another one here. Raises `Unloadable`, with the file's
+    own names, where they don't fit.
+    """
     wanted = network.state_dict()
-    missing = [name for name in wanted if name not in tensors]
-    unexpected = [name for name in tensors if name not in wanted]
+    missing = [published(name) for name in wanted if name not in tensors]
+    unexpected = [published(name) for name in tensors if name not in wanted]
     shapes = [
-        f"{name} is {tuple(tensors[name].shape)}, not {tuple(own.shape)}"
+        f"{published(name)} is {tuple(tensors[name].shape)}, not {tuple(own.shape)}"
         for name, own in wanted.items()
         if name in tensors and tensors[name].shape != own.shape
     ]
     kinds = (("misses", missing), ("has unknown", unexpected), ("has a wrong shape:", shapes))
-    if faults := [f"{kind} {_some(names)}" for kind, names in kinds if names]:
+    if faults := [f"{kind} {_some([*dict.fromkeys(names)])}" for kind, names in kinds if names]:
         raise Unloadable(f"{source} does not fit: it {'; it '.join(faults)}.")
     placed = {name: tensor.to(device=device, dtype=dtype, copy=True) for name, tensor in tensors.items()}
     network.load_state_dict(placed, assign=True)

@@ -75,6 +75,7 @@ _NAMES = {
     "positional_embedding": "embeddings.position_embedding.weight",
     "ln_final": "final_layer_norm",
 }
+_LAYER_BACK, _NAMES_BACK = ({ours: theirs for theirs, ours in each.items()} for each in (_LAYER, _NAMES))
 _UNUSED = {"text_projection", "logit_scale"}
 
 
@@ -95,8 +96,9 @@ class ClipTowers:
         """Share the weights out to the two towers. Raises `Unloadable`."""
         renamed = from_open_clip(tensors)
         seen = {name: each for name, each in renamed.items() if name.startswith(("vision_model.", "visual"))}
-        fill(self.vision, seen, source, dtype, device)
-        fill(self.text, {name: each for name, each in renamed.items() if name not in seen}, source, dtype, device)
+        read = {name: each for name, each in renamed.items() if name not in seen}
+        fill(self.vision, seen, source, dtype, device, in_open_clip)
+        fill(self.text, read, source, dtype, device, in_open_clip)
 
     def see(self, pictures: Tensor) -> Tensor:
         """Pictures (B, 3, 384, 384), uint8, to features (B, 1024)."""
@@ -148,7 +150,7 @@ def from_open_clip(tensors: Tensors) -> Tensors:
             tower = "vision_model." if match[1] else ""
             layer, part, kind = f"{tower}encoder.layers.{match[2]}", match[3], match[4]
             if kind.startswith("in_proj_"):
-                for letter, third in zip("qkv", tensor.chunk(3), strict=True):
+                for letter, third in zip("qkv", tensor.chunk(3), strict=False):  # of too few rows some are missed
                     renamed[f"{layer}.self_attn.{letter}_proj.{kind.removeprefix('in_proj_')}"] = third
             else:
                 renamed[f"{layer}.{_LAYER.get(part, part)}.{kind}"] = tensor
@@ -156,6 +158,17 @@ def from_open_clip(tensors: Tensors) -> Tensors:
         stem, _, kind = name.rpartition(".")
         renamed[_NAMES.get(name) or f"{_NAMES.get(stem, stem)}.{kind}"] = tensor
     return renamed
+
+
+def in_open_clip(name: str) -> str:
+    """The name in the published file of what has `name` in transformers' towers."""
+    if match := re.fullmatch(r"(vision_model\.)?encoder\.layers\.(\d+)\.(.+)\.(\w+)", name):
+        layer, part, kind = f"{'visual.' if match[1] else ''}transformer.resblocks.{match[2]}", match[3], match[4]
+        if re.fullmatch(r"self_attn\.[qkv]_proj", part):
+            return f"{layer}.attn.in_proj_{kind}"
+        return f"{layer}.{_LAYER_BACK.get(part, part)}.{kind}"
+    stem, _, kind = name.rpartition(".")
+    return _NAMES_BACK.get(name) or f"{_NAMES_BACK.get(stem, stem)}.{kind}"
 
 
 class Words:

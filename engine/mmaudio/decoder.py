@@ -137,7 +137,7 @@ def make_vocoder(codec: Codec) -> MMAudioVocoder:
 def load_vae(codec: Codec, tensors: Tensors, source: Path, dtype: torch.dtype, device: torch.device) -> MMAudioVAE:
     vae = build(lambda: make_vae(codec))
     wanted = {f"vae.{name}": each for name, each in tensors.items() if not name.startswith("encoder.")}
-    fill(vae, with_unit_rows(wanted), source, dtype, device)
+    fill(vae, with_unit_rows(wanted), source, dtype, device, lambda name: name.removeprefix("vae."))
     return vae
 
 

@@ -112,5 +112,5 @@ def load_synchformer(tensors: Tensors, source: Path, dtype: torch.dtype, device:
         for name, each in tensors.items()
         if name.startswith(TIMING_PREFIX) and not name.startswith(f"{TIMING_PREFIX}patch_embed.")
     }
-    fill(network, visual, source, dtype, device)
+    fill(network, visual, source, dtype, device, lambda name: f"{TIMING_PREFIX}{name}")
     return network

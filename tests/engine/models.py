@@ -78,6 +78,13 @@ class Hasty(Scripted):
     longest_step = 0.1
 
 
+class Broken(Scripted):
+    """One whose loading fails in a way that nobody foresaw."""
+
+    def load(self) -> Iterator[Progress]:
+        raise ZeroDivisionError("by nothing at all")
+
+
 class WithoutWeights:
     """A model whose weights are missing."""
 

@@ -391,8 +391,15 @@ def test_health_tells_what_runs(running: RunningEngine, gate: Path) -> None:
     }
 
 
-def test_readiness_says_why_the_model_is_not_loaded(tmp_path: Path) -> None:
-    with started(tmp_path, model="tests.engine.models:WithoutWeights") as starting:
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("WithoutWeights", "The weights are not there. Fetch them first."),
+        ("Broken", "The model could not be loaded (ZeroDivisionError): by nothing at all"),
+    ],
+)
+def test_readiness_says_why_the_model_is_not_loaded(tmp_path: Path, model: str, said: str) -> None:
+    with started(tmp_path, model=f"tests.engine.models:{model}") as starting:
         deadline = time.monotonic() + 30
         while "could not start" not in starting.log.read_text():
             assert time.monotonic() < deadline
@@ -400,7 +407,7 @@ def test_readiness_says_why_the_model_is_not_loaded(tmp_path: Path) -> None:
         answer = starting.http.get("/readyz")
         assert answer.status_code == 503
         assert answer.json()["status"] == "starting"
-        assert answer.json()["loading"]["message"] == "The weights are not there. Fetch them first."
+        assert answer.json()["loading"]["message"] == said
         assert starting.submit()["status"] == "IN_QUEUE"
 
 

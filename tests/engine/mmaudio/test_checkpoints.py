@@ -12,9 +12,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from engine.mmaudio.checkpoints import build, fill, read, without_weight_norm
+from engine.mmaudio.clip_towers import ClipTowers, from_open_clip, in_open_clip
 from engine.mmaudio.networks import Networks, load_flow
 from engine.mmaudio.variants import VARIANTS
 from engine.model import Unloadable
+from tests.engine.mmaudio.published import open_clip
 from tests.engine.mmaudio.small import ARCHITECTURE
 
 CPU = torch.device("cpu")
@@ -55,6 +57,21 @@ def test_what_does_not_fit_is_told_by_name(change: dict[str, Tensor | None], sai
     changed = {name: tensor for name, tensor in (weights() | change).items() if tensor is not None}
     with pytest.raises(Unloadable, match=f"some.pth does not fit: it .*{said}"):
         fill(build(two_layers), changed, Path("some.pth"), torch.float32, CPU)
+
+
+def test_clips_weights_are_told_by_the_names_in_their_file(published: Path) -> None:
+    tensors = open_clip()
+    for name, tensor in tensors.items():
+        assert {in_open_clip(renamed) for renamed in from_open_clip({name: tensor})} <= {name}
+    attention = "visual.transformer.resblocks.0.attn.in_proj_weight"
+    changed = tensors | {"visual.more.weight": torch.zeros(1), attention: torch.zeros(2, 64)}
+    del changed["visual.proj"]
+    with pytest.raises(Unloadable) as caught:
+        ClipTowers.load(changed, Path("clip.bin"), torch.float32, CPU)
+    message = str(caught.value)
+    for told in ("misses", "visual.proj", "has unknown visual.more.weight", f"{attention} is (1, 64), not (64, 64)"):
+        assert told in message
+    assert "vision_model" not in message
 
 
 class Program:
