@@ -202,14 +202,22 @@ class _Track:
     places: list[tuple[float, float]] = field(default_factory=list)
     lost: int = 0
 
+    def furthest(self, time: float, diagonal: float) -> float:
+        """How far it may be from where it was, by the speed of all things."""
+        return float(np.clip(FASTEST * diagonal * (time - self.times[-1]), _SLACK, 0.3 * diagonal))
+
     def reach(self, time: float, diagonal: float) -> float:
-        """How far it may be from where it was, by its recent speed, what it may gain, and the speed of all things."""
-        step = time - self.times[-1]
-        furthest = float(np.clip(FASTEST * diagonal * step, _SLACK, 0.3 * diagonal))
+        """How far it may be from where it was, by its recent speed and what it may gain."""
+        furthest, step = self.furthest(time, diagonal), time - self.times[-1]
         if len(self.places) < 3:
             return furthest
         speeds = np.hypot(*np.diff(self.places[-4:], axis=0).T) / np.diff(self.times[-4:])
         return min(furthest, 1.5 * float(speeds.max()) * step + _GAIN * diagonal * step**2 + _SLACK)
+
+    def at(self, time: float, place: tuple[float, float]) -> None:
+        self.lost = 0
+        self.times.append(time)
+        self.places.append(place)
 
     def gone(self, time: float) -> bool:
         return self.lost > _LOST or (self.lost > 0 and time - self.times[-1] > _AWAY)
@@ -251,6 +259,9 @@ def bodies(shot: Sequence[Frame]) -> Generator[Progress, None, list[Body]]:
             yield Progress(index / len(shot), "Following what moves")
         for track in active:
             _follow(track, frame, blobs, track.reach(frame.time, diagonal))
+        for track in active:
+            if track.lost:
+                _find_again(track, frame, blobs, track.furthest(frame.time, diagonal))
         ended += [track for track in active if track.gone(frame.time)]
         active = [track for track in active if not track.gone(frame.time)]
         for blob in sorted(blobs, key=lambda each: -each.moved * each.area)[: MOST - len(active)]:
@@ -322,17 +333,34 @@ def _follow(track: _Track, frame: Frame, blobs: list[_Blob], reach: float) -> No
     place = (itself.x, itself.y) if itself else _by_looks(track.looks, frame.image, here, reach)
     blob = itself or (near[0] if near and place is None else None)
     if blob is not None:
-        blobs.remove(blob)
-        track.area, track.shade = 0.9 * track.area + 0.1 * blob.area, 0.9 * track.shade + 0.1 * blob.shade
-        left, top, wide, high = blob.box
-        track.looks = frame.image[top : top + high, left : left + wide].copy()
-        place = blob.x, blob.y
-    if place is None:
+        _is(track, frame, blobs, blob)
+    elif place is not None:
+        track.at(frame.time, place)
+    else:
         track.lost += 1
-        return
-    track.lost = 0
-    track.times.append(frame.time)
-    track.places.append(place)
+
+
+def _find_again(track: _Track, frame: Frame, blobs: list[_Blob], reach: float) -> None:
+    """Find a body that is lost, as it is when struck harder than ever: what is of its size and shade, and no one's."""
+    here = track.places[-1]
+    alike = [
+        blob
+        for blob in blobs
+        if np.hypot(blob.x - here[0], blob.y - here[1]) <= reach
+        and 1 / _TIGHT < blob.area / track.area < _TIGHT
+        and abs(blob.shade - track.shade) < 30
+    ]
+    if alike:
+        _is(track, frame, blobs, min(alike, key=lambda each: float(np.hypot(each.x - here[0], each.y - here[1]))))
+
+
+def _is(track: _Track, frame: Frame, blobs: list[_Blob], blob: _Blob) -> None:
+    """Take a blob from the list for a track's body."""
+    blobs.remove(blob)
+    track.area, track.shade = 0.9 * track.area + 0.1 * blob.area, 0.9 * track.shade + 0.1 * blob.shade
+    left, top, wide, high = blob.box
+    track.looks = frame.image[top : top + high, left : left + wide].copy()
+    track.at(frame.time, (blob.x, blob.y))
 
 
 def _by_looks(looks: Gray, image: Gray, here: tuple[float, float], reach: float) -> tuple[float, float] | None:

@@ -36,9 +36,6 @@ NEARBY = 0.3
 ALONE = 0.2
 """How much a stop counts that is like no other, beside the one that is most like the others."""
 
-LATE = 0.01
-"""Seconds by which a blow is heard after it is seen: sound takes that long for the three metres to a camera."""
-
 PART = 0.2
 """Of the largest share of a stop: a smaller one does not belong to it."""
 
@@ -135,7 +132,7 @@ def _parted(thing: Body, other: Body) -> bool:
 def _kinked(kink: Kink, thing: Body) -> _Sign:
     height, width = thing.picture
     event = Event(
-        time=kink.time + LATE,
+        time=kink.time,
         strength=1.0,
         x=kink.place[0] / width,
         y=kink.place[1] / height,
@@ -147,12 +144,12 @@ def _kinked(kink: Kink, thing: Body) -> _Sign:
 def _without(glimpse: Glimpse, things: Sequence[Body]) -> Glimpse:
     """The glimpse without the stops around the bodies."""
     stops = glimpse.stops
-    rows, columns = np.mgrid[: stops.shape[0], : stops.shape[1]]
+    rows, columns = np.indices(stops.shape[:2], np.float32)
     for thing in things:
         near = (thing.times >= glimpse.start - HELD) & (thing.times <= glimpse.end + HELD)
-        for x, y in thing.places[near]:
-            away = np.hypot((columns + 0.5) * CELL - x, (rows + 0.5) * CELL - y)
-            stops = np.where((away > thing.radius + 3 * CELL)[..., None], stops, np.float32(0))
+        x, y = thing.places[near].T.astype(np.float32)[..., None, None]
+        away = np.hypot((columns + 0.5) * CELL - x, (rows + 0.5) * CELL - y).min(axis=0, initial=np.inf)
+        stops = np.where((away > thing.radius + 3 * CELL)[..., None], stops, np.float32(0))
     return replace(glimpse, stops=stops)
 
 
@@ -195,7 +192,7 @@ def _sign(glimpses: Sequence[Glimpse], lost: Sequence[Field], times: Times, abou
     shares = np.array([float(each[around].max()) for each in lost[span]])
     x, y = glimpses[near].stops[row, column] / max(float(cells[row, column]), 1e-9)
     event = Event(
-        time=float((shares @ times[span]) / max(float(shares.sum()), 1e-12)) + LATE,
+        time=float((shares @ times[span]) / max(float(shares.sum()), 1e-12)),
         strength=1.0,
         x=float((column + 0.5) / cells.shape[1]),
         y=float((row + 0.5) / cells.shape[0]),

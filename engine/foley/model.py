@@ -19,6 +19,7 @@ from engine.foley.see import see
 from engine.foley.sound.brief import Detail
 from engine.foley.understand import understand
 from engine.frames import clip_length
+from engine.memory import give_back
 from engine.model import BadInput, Parameters, Progress, Sound, part
 
 _SEEN = 0.55  # the share of the work that is looking at the clip
@@ -34,6 +35,7 @@ class Foley:
 
     def load(self) -> Iterator[Progress]:
         """Read the lexicons and build the rooms at the usual quality."""
+        give_back()
         yield Progress(0.0, "Reading the lexicons")
         for language in LANGUAGES:
             lexicon(language)
