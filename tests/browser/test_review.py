@@ -24,6 +24,7 @@ def test_every_page_is_for_everybody_in_the_team_and_in_the_administration(
         page = visit(name, color_scheme=scheme, viewport=PHONE, reduced_motion="reduce")
         for address in PAGES:
             page.goto(within + address.format(**site.generations))
+            expect(page.get_by_role("link", name="Library" if name == "alice" else "View site")).to_be_visible()
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], page.url
             found = Axe().run(page, context=".review")
             assert found.violations_count == 0, found.generate_report()

@@ -54,7 +54,6 @@ def page(request: ReviewRequest, generation_id: str) -> HttpResponse:
         **row(request, generation),
         "files": files,
         "players": _players(request, generation, files),
-        "request_id": generation.remote.get("request_id", ""),
         "worker": generation.leased_by or next((one.worker for one in reversed(tried) if one.worker), ""),
         "next": _next(generation, now),
         "inputs": _inputs(generation),

@@ -308,7 +308,7 @@ def row(request: ReviewRequest, generation: Generation) -> dict[str, Any]:
         "wait": _lasted(generation, generation.asked_at, generation.started_at),
         "run": _lasted(generation, generation.started_at, generation.finished_at),
         "cost": "" if generation.cost is None else labels.money(generation.cost, _unit(generation.backend)),
-        "request": generation.remote.get("request_id", ""),
+        "request_id": generation.remote.get("request_id", ""),
     }
 
 
