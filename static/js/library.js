@@ -76,6 +76,7 @@ function choose() {
 
   function count() {
     const chosen = boxes().filter((box) => box.checked).length;
+    form.toggleAttribute("data-idle", chosen === 0);
     said.textContent = chosen ? `${chosen} chosen` : idle;
     all.checked = chosen > 0 && chosen === boxes().length;
     all.indeterminate = chosen > 0 && !all.checked;
@@ -86,11 +87,6 @@ function choose() {
     count();
   });
   list.addEventListener("change", count);
-  form.addEventListener("submit", (event) => {
-    if (boxes().some((box) => box.checked)) return;
-    event.preventDefault();
-    say("Choose some first: tick the boxes at the pictures.");
-  });
   count();
 }
 
@@ -146,6 +142,7 @@ function goOn() {
       pages += 1;
       address.searchParams.set("shown", String(pages));
       history.replaceState(null, "", address);
+      document.querySelector("[data-selection] [name=next]").value = address.pathname + address.search;
       list.dispatchEvent(new Event("change"));
       say("");
     } catch {

@@ -75,6 +75,10 @@ def test_choosing_a_filter_asks_at_once_and_says_so_in_the_address(library: Page
     expect(library.locator("[data-card] h2").first).to_contain_text("Rain on a tin roof")
 
 
-def test_deleting_nothing_is_said_and_changes_nothing(library: Page) -> None:
-    library.get_by_role("button", name="Delete…").click()
-    expect(library.locator("[data-notice]")).to_contain_text("Choose some first")
+def test_what_can_be_done_comes_with_the_first_that_is_chosen(library: Page) -> None:
+    delete = library.get_by_role("button", name="Delete…")
+    expect(delete).to_be_hidden()
+    library.get_by_label("All shown").check()
+    expect(delete).to_be_visible()
+    library.get_by_label("All shown").uncheck()
+    expect(delete).to_be_hidden()

@@ -81,6 +81,14 @@ def make_a_link(page: Page) -> None:
     expect(page.get_by_text("The link is ready.")).to_be_visible()
 
 
+def change_a_link(page: Page) -> None:
+    make_a_link(page)
+    page.get_by_role("link", name="Change link 1").click()
+    page.get_by_label("Password", exact=True).fill("herring")
+    page.get_by_role("button", name="Show the password").click()
+    expect(page.get_by_label("Password", exact=True)).to_have_attribute("type", "text")
+
+
 def follow_a_link(page: Page) -> None:
     make_a_link(page)
     page.goto(page.locator("input[value*='/share/']").first.input_value())
@@ -179,6 +187,7 @@ PAGES: dict[str, tuple[str | None, str, Callable[[Page], None] | None]] = {
     "team, invited": ("alice", "/team/", invite),
     "share": ("alice", "/library/?status=succeeded", share),
     "share links": ("alice", "/library/?status=succeeded", make_a_link),
+    "share link, changed": ("alice", "/library/?status=succeeded", change_a_link),
     "share links, none": ("nora", "/team/links/", None),
     "shared": ("alice", "/library/?status=succeeded", follow_a_link),
     "shared no more": (None, "/share/gone/", None),

@@ -409,10 +409,10 @@ def test_no_guest_writes_where_the_link_does_not_let_them(alice: Client, sound: 
     assert not Comment.objects.exists()
     if how == "off":
         assert "data-comments" not in guest.get(reverse("share", args=[link.token])).content.decode()
-        alice.post(reverse("link-comments", args=[link.pk]), {"takes_comments": "on"})
+        alice.post(reverse("link-change", args=[link.pk]), {"days": "keep", "takes_comments": "on"})
         assert guest_says(guest, link, sound, "Hello").status_code == 200
         assert "its guests see the answers" in page(alice, sound)
-        alice.post(reverse("link-comments", args=[link.pk]))
+        alice.post(reverse("link-change", args=[link.pk]), {"days": "keep"})
         assert guest_says(guest, link, sound, "Hello").status_code == 404
         assert "that shows no comments any more" in page(alice, sound)
 

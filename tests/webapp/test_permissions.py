@@ -110,7 +110,8 @@ POST  team-link-new?                yes      yes      yes      403      404     
 POST  team-link-new?+confirmed      yes      yes      yes      403      404      sign-in     sign-in  sign-in
 GET   link-revoke                   yes      yes      403      403      404      sign-in     sign-in  sign-in
 POST  link-revoke                   yes      yes      403      403      404      sign-in     sign-in  sign-in
-POST  link-comments                 yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   link-change                   yes      yes      403      403      404      sign-in     sign-in  sign-in
+POST  link-change                   yes      yes      403      403      404      sign-in     sign-in  sign-in
 
 GET   team-jobs?                    yes      yes      403      403      404      sign-in     sign-in  sign-in
 GET   team-jobs-live?               yes      yes      403      403      404      sign-in     sign-in  sign-in

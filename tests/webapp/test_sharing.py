@@ -160,6 +160,36 @@ def test_a_password_opens_the_page_and_its_media_and_guessing_is_slowed_down(ali
     assert Client().post(address(link), {"password": "seagull"}).status_code == 429
 
 
+def test_a_link_is_changed_and_what_is_not_touched_stays(alice: Client, pier: Generation) -> None:
+    link, guest = share(alice, pier, password="seagull"), Client()
+    change = reverse("link-change", args=[link.pk])
+    assert change in alice.get(reverse("team-links")).content.decode()
+    assert "As now, until" in alice.get(change).content.decode()
+    guest.post(address(link), {"password": "seagull"})
+
+    alice.post(change, {"days": "keep", "downloads": "on"})
+    assert read(guest.get(media(link, pier, "video"))) == b"waves and picture"
+    before = link.expires_at
+    link.refresh_from_db()
+    assert link.expires_at == before
+
+    # Whoever gave the password that was is asked for the one that is.
+    alice.post(change, {"days": "", "password": "herring"})
+    link.refresh_from_db()
+    assert (link.expires_at, link.downloads) == (None, False)
+    assert guest.get(media(link, pier, "playable")).status_code == 404
+    assert pier.prompt not in guest.get(address(link)).content.decode()
+    assert guest.post(address(link), {"password": "seagull"}).status_code == 422
+    assert guest.post(address(link), {"password": "herring"}).status_code == 302
+    alice.post(change, {"days": "1", "open": "on"})
+    assert pier.prompt in Client().get(address(link)).content.decode()
+    assert alice.post(change, {"days": "9999"}).status_code == 422
+
+    alice.post(reverse("link-revoke", args=[link.pk]))
+    assert "This link has ended" in alice.post(change, {"days": ""}, follow=True).content.decode()
+    assert Client().get(address(link)).status_code == 404
+
+
 def test_the_team_sees_its_links_and_how_often_each_was_looked_at(
     alice: Client, charlie: Client, team: Team, pier: Generation
 ) -> None:

@@ -25,7 +25,8 @@ from webapp.studio.results import Page
 
 # For whoever guesses a password.
 LIMIT = {"share_password": "10/m/ip"}
-# Where the session keeps the links whose password was given, and those whose visit is counted.
+# Where the session keeps the links whose password was given (with its hash: another one is asked for anew), and those
+# whose visit is counted.
 OPENED, COUNTED = "share_opened", "share_counted"
 # And what a guest who writes comments is called.
 GUEST_NAME = "guest_name"
@@ -77,20 +78,25 @@ def page(request: HttpRequest, share_token: str) -> HttpResponse:
         right = not link.password or check_password(request.POST.get("password", ""), link.password)
         if not right:
             return render(request, "sharing/locked.html", {"wrong": True}, status=422)
-        _remember(request, OPENED, link)
+        _remember(request, OPENED, [link.pk, link.password])
         return redirect("share", share_token)
     if not is_opened(request, link):
         return render(request, "sharing/locked.html")
-    wanted = request.GET.get("g", generations[0].public_id)
-    generation = next((one for one in generations if one.public_id == wanted), None)
-    if generation is None:
+    ids = [one.public_id for one in generations]
+    wanted = request.GET.get("g", ids[0])
+    if wanted not in ids:
         raise Http404("The link does not show this.")
-    if request.method == "GET" and _remember(request, COUNTED, link):
+    place = ids.index(wanted)
+    generation = generations[place]
+    if request.method == "GET" and _remember(request, COUNTED, link.pk):
         links.count_view(link)
     context: dict[str, Any] = {
         "link": link,
         "generations": generations,
         "generation": generation,
+        "place": place + 1,
+        "before": ids[place - 1] if place else None,
+        "after": ids[place + 1] if place + 1 < len(ids) else None,
         "clip": generation.clip,
         "page": _page(link, generation),
         "address": request.build_absolute_uri(reverse("share", args=[link.token])),
@@ -140,13 +146,13 @@ def _file(link: ShareLink, generation: Generation, kind: str) -> str:
 
 def is_opened(request: HttpRequest, link: ShareLink) -> bool:
     """Whether this session gave the link's password, if it has one."""
-    return not link.password or link.pk in request.session.get(OPENED, [])
+    return not link.password or [link.pk, link.password] in request.session.get(OPENED, [])
 
 
-def _remember(request: HttpRequest, what: str, link: ShareLink) -> bool:
-    """Note the link in the session; False where it was noted already."""
-    known: list[int] = request.session.get(what, [])
-    if link.pk in known:
+def _remember(request: HttpRequest, what: str, which: Any) -> bool:
+    """Note a link in the session; False where it was noted already."""
+    known: list[Any] = request.session.get(what, [])
+    if which in known:
         return False
-    request.session[what] = [*known, link.pk]
+    request.session[what] = [*known, which]
     return True

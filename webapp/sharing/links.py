@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
@@ -32,14 +32,24 @@ def share(
         link = ShareLink.objects.create(
             team=team,
             created_by=by,
-            expires_at=timezone.now() + timedelta(days=days) if days else None,
-            password=make_password(password) if password else "",
+            expires_at=end(days),
+            password=hashed(password),
             downloads=downloads,
             takes_comments=takes_comments,
         )
         link.generations.set(generations)
         _record(link, by, Verb.SHARED)
     return link
+
+
+def end(days: int | None) -> datetime | None:
+    """When a link that works for so many days from now ends; None for one that works until it is revoked."""
+    return timezone.now() + timedelta(days=days) if days else None
+
+
+def hashed(password: str) -> str:
+    """A link's password as it is kept; "" for none."""
+    return make_password(password) if password else ""
 
 
 def working() -> QuerySet[ShareLink]:

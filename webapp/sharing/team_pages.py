@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
@@ -12,6 +13,8 @@ from django.db.models import Count, Prefetch, Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -26,12 +29,13 @@ from webapp.studio.selection import onward, selected
 # More at once is a library, not a choice that somebody is asked to compare.
 GENERATIONS_PER_LINK = 50
 LINKS_PER_PAGE = 25
+DAYS = [("1", "1 day"), ("7", "7 days"), ("30", "30 days"), ("", "Until it is revoked")]
 
 
 class ShareForm(forms.Form):
     days = forms.TypedChoiceField(
         label="Works for",
-        choices=[("1", "1 day"), ("7", "7 days"), ("30", "30 days"), ("", "Until it is revoked")],
+        choices=DAYS,
         coerce=int,
         empty_value=None,
         required=False,
@@ -57,6 +61,33 @@ class ShareForm(forms.Form):
         help_text="Whoever has the link writes under a name of their own, and sees what others with it wrote and your "
         "answers to that. What your team says among itself stays with your team.",
     )
+
+
+class ChangeForm(ShareForm):
+    """The same of a link that is there already, as it is now: what is not touched stays."""
+
+    KEEP = "keep"
+
+    open = forms.BooleanField(
+        label="No password any more", required=False, help_text="From then on everybody who has the link is let in."
+    )
+    field_order = ("days", "password", "open", "downloads", "takes_comments")
+
+    def __init__(self, link: ShareLink, data: Any = None) -> None:
+        now = {"days": self.KEEP, "downloads": link.downloads, "takes_comments": link.takes_comments}
+        super().__init__(data, initial=now)
+        days = cast("forms.TypedChoiceField", self.fields["days"])
+        until = date_format(timezone.localtime(link.expires_at), "j M Y, H:i") if link.expires_at else "it is revoked"
+        days.choices = [
+            (self.KEEP, f"As now, until {until}"),
+            *((days, f"{words} from now" if days else words) for days, words in DAYS),
+        ]
+        days.coerce = lambda value: value if value == self.KEEP else int(value)
+        if link.password:
+            help_text = "It has one. Leave this empty to keep it; whoever opened the link is asked for a new one."
+            self.fields["password"].help_text = help_text
+        else:
+            del self.fields["open"]
 
 
 @require_POST
@@ -129,14 +160,26 @@ def revoke(request: TeamRequest, link_id: int) -> HttpResponse:
     return render(request, "sharing/revoke.html", context)
 
 
-@require_POST
-def take_comments(request: TeamRequest, link_id: int) -> HttpResponse:
-    """`POST /team/links/<id>/comments/` with `takes_comments`, or without it to have no more of them."""
+@require_http_methods(["GET", "HEAD", "POST"])
+def change(request: TeamRequest, link_id: int) -> HttpResponse:
+    """`/team/links/<id>/change/`: how long it works, its password, and what its guests may."""
     link = _link(request, link_id)
-    link.takes_comments = "takes_comments" in request.POST
-    link.save(update_fields=["takes_comments"])
-    messages.success(request, f"Guests of the link {'may comment now' if link.takes_comments else 'comment no more'}.")
-    return redirect(_place(link))
+    if not link.works:
+        messages.error(request, "This link has ended. Share the sounds again to make a new one.")
+        return redirect(_place(link))
+    form = ChangeForm(link, request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        wanted = form.cleaned_data
+        if wanted["days"] != ChangeForm.KEEP:
+            link.expires_at = links.end(wanted["days"])
+        if wanted["password"] or wanted.get("open"):
+            link.password = links.hashed(wanted["password"])
+        link.downloads, link.takes_comments = wanted["downloads"], wanted["takes_comments"]
+        link.save(update_fields=["expires_at", "password", "downloads", "takes_comments"])
+        messages.success(request, "The link is changed.")
+        return redirect(_place(link))
+    context = {"form": form, "generations": link.generations.filter(deleted_at=None), "back": _place(link)}
+    return render(request, "sharing/change.html", context, status=422 if form.is_bound else 200)
 
 
 def _link(request: TeamRequest, link_id: int) -> ShareLink:
