@@ -83,7 +83,7 @@ def make_a_link(page: Page) -> None:
 
 def change_a_link(page: Page) -> None:
     make_a_link(page)
-    page.get_by_role("link", name="Change link 1").click()
+    page.get_by_role("link", name="Change link 1", exact=True).click()
     page.get_by_label("Password", exact=True).fill("herring")
     page.get_by_role("button", name="Show the password").click()
     expect(page.get_by_label("Password", exact=True)).to_have_attribute("type", "text")
