@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -58,10 +58,11 @@ class Range:
 
 @dataclass(frozen=True)
 class Day:
-    """What was asked for on a day, by what has become of it since."""
+    """What was asked for on a day, by what has become of it since, and by backend."""
 
     day: date
     counts: dict[Status, int]
+    backends: dict[str, int]
 
     @property
     def total(self) -> int:
@@ -138,11 +139,20 @@ def counts(generations: QuerySet[Generation]) -> dict[tuple[str, str], int]:
 
 
 def by_day(generations: QuerySet[Generation], within: Range) -> list[Day]:
-    """Every day of the range, also those on which nothing was asked for."""
+    """Every day of the range, also those on which nothing was asked for; each with every backend that there is, or was
+    asked for in the range."""
     asked = generations.filter(within.has("created_at")).order_by()
-    rows = asked.annotate(day=TruncDate("created_at")).values_list("day", "status").annotate(count=Count("pk"))
-    counted = {(day, status): count for day, status, count in rows}
-    return [Day(day, {status: counted.get((day, status), 0) for status in Status}) for day in within.days]
+    by = "day", "status", "backend"
+    rows = list(asked.annotate(day=TruncDate("created_at")).values_list(*by).annotate(count=Count("pk")))
+    counted: Counter[tuple[date, str]] = Counter()
+    for day, status, backend, count in rows:
+        counted[day, status] += count
+        counted[day, backend] += count
+    backends = [*registry.NAMES, *sorted({backend for _, _, backend, _ in rows} - {*registry.NAMES})]
+    return [
+        Day(day, {status: counted[day, status] for status in Status}, {name: counted[day, name] for name in backends})
+        for day in within.days
+    ]
 
 
 def by_backend(generations: QuerySet[Generation], within: Range) -> list[OfBackend]:

@@ -103,6 +103,12 @@ def test_a_whole_group_of_failures_is_retried_elsewhere_for_a_price_that_is_told
         failed(ask(duration=2), TIMEOUT.replace("15", str(minutes)))
     other = failed(ask(), "It broke.")
     page = adam.get(reverse("team-jobs-failures"))
+    taken = b"".join(adam.get(reverse("team-jobs-failures-csv"))).decode()
+    rows = csv.DictReader(taken.splitlines())
+    assert [(row["message"], row["jobs"], row["people"], row["resolved"]) for row in rows] == [
+        ("It broke.", "1", "1", "no"),
+        ("The engine did not finish within <n> minutes.", "3", "1", "no"),
+    ]
     queries = {unescape(found) for found in re.findall(r'name="query" value="([^"]+)"', page.content.decode())}
     query = next(found for found in queries if other.fingerprint not in found)
     asked = adam.post(reverse("team-jobs-operate"), {"operation": "retry_elsewhere", "query": query})

@@ -122,6 +122,7 @@ GET   team-jobs-csv?                yes      yes      403      403      404     
 GET   team-jobs-job?                yes      yes      403      403      404      sign-in     sign-in  sign-in
 GET   team-jobs-file?               yes      yes      403      403      404      sign-in     sign-in  sign-in
 GET   team-jobs-failures?           yes      yes      403      403      404      sign-in     sign-in  sign-in
+GET   team-jobs-failures-csv?       yes      yes      403      403      404      sign-in     sign-in  sign-in
 POST  team-failures-resolve?        yes      yes      403      403      404      sign-in     sign-in  sign-in
 POST  team-failures-reopen?         yes      yes      403      403      404      sign-in     sign-in  sign-in
 POST  team-jobs-operate?            yes      yes      403      403      404      sign-in     sign-in  sign-in
@@ -143,6 +144,7 @@ GET   admin-jobs-csv                403      403      403      403      403     
 GET   admin-jobs-job                403      403      403      403      403      sign-in     sign-in  sign-in
 GET   admin-jobs-file               403      403      403      403      403      sign-in     sign-in  sign-in
 GET   admin-jobs-failures           403      403      403      403      403      sign-in     sign-in  sign-in
+GET   admin-jobs-failures-csv       403      403      403      403      403      sign-in     sign-in  sign-in
 POST  admin-failures-resolve        403      403      403      403      403      sign-in     sign-in  sign-in
 POST  admin-failures-reopen         403      403      403      403      403      sign-in     sign-in  sign-in
 POST  admin-jobs-operate            403      403      403      403      403      sign-in     sign-in  sign-in

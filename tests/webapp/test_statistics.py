@@ -83,6 +83,7 @@ def test_a_day_a_backend_and_a_person_are_counted(leap: list[Generation], adam: 
         ("2024-03-01", "0", "0", "0", "1"),
     ]
     assert [day["jobs"] for day in lines(root, "admin", "days")] == ["0", "9", "0", "1"]
+    assert [days[1][name] for name in ("engine", "fal", "scenario")] == ["5", "2", "1"]
     engine, *others = lines(adam, "team", "backends")
     assert list(engine.values()) == ["engine", "6", "4", "1", "20.0", "3.0", "4.8", "25.0", "38.5", "6.0"]
     assert [(other["backend"], other["failed (%)"], other["wait p50 (s)"]) for other in others] == [
@@ -125,7 +126,9 @@ def test_the_page_tells_the_same_in_a_bounded_number_of_queries(
     assert "this:1" not in said
     assert "Elsewhere" not in said
     # The address of each CSV carries the days of the page.
-    assert page.content.decode().count("since=2024-02-27&amp;until=2024-03-01") == 3
+    assert len(re.findall(r'\.csv[^"]*since=2024-02-27&amp;until=2024-03-01', page.content.decode())) == 3
+    by_backend = adam.get(reverse("team-jobs-statistics"), {**DAYS, "by": "backend"}).content.decode()
+    assert re.findall(r'class="chart-key" data-backend="(.*?)"', by_backend) == ["engine", "fal", "scenario"]
 
 
 def test_days_that_make_no_sense_are_said_and_the_latest_thirty_are_shown(adam: Client, ask: Ask) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -15,28 +16,64 @@ from django.views.decorators.http import require_POST, require_safe
 from jobs import audit, failures
 from jobs.failures import Failures
 from jobs.models import AuditAction, FailureGroup, Resolution, Status
+from webapp.review import spreadsheet
 from webapp.review.scope import ReviewRequest, Scope, show
 
 STATES = {"open": "Open", "resolved": "Resolved", "all": "All"}
+COLUMNS = (
+    "fingerprint", "backend", "kind of error", "message", "jobs", "still failed", "people", "first seen", "last seen",
+    "resolved",
+)  # fmt: skip
 BAR, GAP, HEIGHT = 6, 2, 24
 
 
 @require_safe
 def index(request: ReviewRequest) -> HttpResponse:
     """`GET …/failures/?state=open|resolved|all`: the groups with failures in the scope, the latest first."""
-    scope = request.scope
-    state = request.GET.get("state", "open")
+    scope, state = request.scope, _state(request)
     found = failures.groups(scope.generations(), scope.team)
-    shown = [one for one in found if state == "all" or one.resolved == (state == "resolved")]
+    shown = _of(state, found)
     context = {
         "state": state,
         "states": STATES,
+        "csv": scope.url("jobs-failures-csv", state=state),
         "operate": scope.url("jobs-operate"),
         "rows": [_row(scope, one) for one in shown],
         "any": bool(found),
         "most": failures.SHOWN if len(found) == failures.SHOWN else None,
     }
     return show(request, "review/failures.html", context)
+
+
+@require_safe
+def as_csv(request: ReviewRequest) -> HttpResponseBase:
+    """`GET …/failures.csv?state=`: the groups that the page shows."""
+    found = failures.groups(request.scope.generations(), request.scope.team)
+    return spreadsheet.download("failures", COLUMNS, map(_cells, _of(_state(request), found)))
+
+
+def _cells(one: Failures) -> tuple[str, ...]:
+    return (
+        one.group.fingerprint,
+        one.group.backend,
+        one.group.kind,
+        one.group.message,
+        str(one.count),
+        str(one.failing),
+        str(one.people),
+        one.first_seen.isoformat(timespec="seconds"),
+        one.last_seen.isoformat(timespec="seconds"),
+        "yes" if one.resolved else "no",
+    )
+
+
+def _state(request: ReviewRequest) -> str:
+    state = request.GET.get("state", "")
+    return state if state in STATES else "open"
+
+
+def _of(state: str, found: list[Failures]) -> list[Failures]:
+    return [one for one in found if state == "all" or one.resolved == (state == "resolved")]
 
 
 def _row(scope: Scope, one: Failures) -> dict[str, object]:

@@ -69,7 +69,6 @@ def page(request: ReviewRequest, generation_id: str) -> HttpResponse:
         "operate": scope.url("jobs-operate"),
         "list": scope.url("jobs"),
         "json": scope.url("jobs-job", generation.public_id, format="json"),
-        "failures": scope.url("jobs", fingerprint=generation.fingerprint) if generation.fingerprint else "",
         "takes": _takes(request, generation),
         "all_takes": scope.url("jobs", q=f"id:{clip.public_id}") if clip else "",
         "links": ShareLink.objects.filter(generations=generation).select_related("created_by").order_by("-pk"),
@@ -122,7 +121,6 @@ def _inputs(generation: Generation) -> dict[str, str]:
         "Prompt strength": f"{generation.prompt_strength:g}",
         "Focus on subject": "yes" if generation.focus_on_subject else "no",
         "Seed": str(generation.seed),
-        "Asked from": generation.get_source_display(),
     }
 
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from jobs import statistics
 from jobs.models import Status
 from jobs.statistics import Day, OfBackend, Range, Spending, Spread
-from webapp import health
+from webapp import backends, health
 from webapp.review.listing import duration
 from webapp.review.scope import ReviewRequest, Scope, show
 from webapp.review.spreadsheet import FORMULA
@@ -27,6 +27,7 @@ DAYS = 30
 MOST_DAYS = 366
 # The chart, in units of its own: a day's width, of which a part is the bar, and the height of the day with the most.
 DAY_WIDTH, BAR_WIDTH, HEIGHT = 10, 8, 100
+CHARTS = {"status": "By status", "backend": "By backend"}
 # From the ground up: what went wrong is on top, where it stands out.
 STACK = (Status.SUCCEEDED, Status.CANCELLED, Status.RUNNING, Status.QUEUED, Status.FAILED)
 
@@ -55,23 +56,24 @@ class RangeForm(forms.Form):
 
 @dataclass(frozen=True)
 class Bar:
-    """One status of one day, in the chart's units."""
+    """One status or backend of one day, in the chart's units."""
 
     x: int
     y: float
     height: float
-    status: Status
+    part: str
 
 
 @require_safe
 def index(request: ReviewRequest) -> HttpResponse:
-    """`GET …/statistics/?since=&until=`"""
+    """`GET …/statistics/?since=&until=&by=status|backend`: the chart's bars are made up of the latter."""
     scope = request.scope
     form = RangeForm(request.GET)
     within = form.range()
     generations = scope.generations()
     days = statistics.by_day(generations, within)
     queue = statistics.queue(generations)
+    by = "backend" if request.GET.get("by") == "backend" else "status"
     dates = {"since": within.since.isoformat(), "until": within.until.isoformat()}
     context = {
         "form": RangeForm(initial=dates),
@@ -83,7 +85,10 @@ def index(request: ReviewRequest) -> HttpResponse:
         "engine": health.engine(),
         "days": days[::-1],
         "total": sum(day.total for day in days),
-        "chart": _chart(days),
+        "by": by,
+        "charts": CHARTS,
+        "chart": _chart(days, by),
+        "names": [backends.label(name) for name in days[0].backends],
         "backends": [(one, _spoken(one.wait), _spoken(one.run)) for one in statistics.by_backend(generations, within)],
         "spending": [(one, labels.money(one.amount, one.unit)) for one in statistics.spending(generations, within)],
         "csv": {name: scope.url("jobs-statistics-csv", name, **dates) for name in TABLES},
@@ -96,17 +101,21 @@ def _spoken(spread: Spread | None) -> tuple[str, str]:
     return (duration(spread.p50), duration(spread.p95)) if spread else ("", "")
 
 
-def _chart(days: list[Day]) -> dict[str, Any]:
+def _chart(days: list[Day], by: str) -> dict[str, Any]:
     """Jobs per day as stacked bars, and in words."""
     fullest = max(days, key=lambda day: day.total)
-    bars = []
+    parts = {str(status): status.label for status in STACK}
+    if by == "backend":
+        parts = {name: backends.label(name) for name in days[0].backends}
+    bars, shown = [], set()
     for index, day in enumerate(days):
         y = float(HEIGHT)
-        for status in STACK:
-            if count := day.counts[status]:
+        for part in parts:
+            if count := day.backends[part] if by == "backend" else day.counts[Status(part)]:
                 height = HEIGHT * count / fullest.total
                 y -= height
-                bars.append(Bar(index * DAY_WIDTH, round(y, 2), round(height, 2), status))
+                bars.append(Bar(index * DAY_WIDTH, round(y, 2), round(height, 2), part))
+                shown.add(part)
     failed = sum(day.counts[Status.FAILED] for day in days)
     words = (
         f"Jobs per day from {formatted(days[0].day, 'j M Y')} to {formatted(days[-1].day, 'j M Y')}: "
@@ -115,7 +124,7 @@ def _chart(days: list[Day]) -> dict[str, Any]:
     )
     return {
         "bars": bars, "words": words, "most": fullest.total, "bar": BAR_WIDTH, "height": HEIGHT,
-        "width": len(days) * DAY_WIDTH, "statuses": [status for status in STACK if any(d.counts[status] for d in days)],
+        "width": len(days) * DAY_WIDTH, "parts": [(part, label) for part, label in parts.items() if part in shown],
     }  # fmt: skip
 
 
@@ -125,10 +134,9 @@ Lines = list[tuple[object, ...]]
 
 
 def _days(scope: Scope, within: Range) -> Lines:
-    lines: Lines = [("day", *Status.values, "jobs")]
-    for day in statistics.by_day(scope.generations(), within):
-        lines.append((day.day, *day.counts.values(), day.total))
-    return lines
+    days = statistics.by_day(scope.generations(), within)
+    lines = [(day.day, *day.counts.values(), day.total, *day.backends.values()) for day in days]
+    return [("day", *Status.values, "jobs", *days[0].backends), *lines]
 
 
 def _backends(scope: Scope, within: Range) -> Lines:

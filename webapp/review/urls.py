@@ -22,6 +22,7 @@ PAGES: list[tuple[str, Callable[..., Any], str]] = [
     ("operate/", operating.operate, "jobs-operate"),
     ("operations/<str:bulk_id>/", operating.operation, "jobs-operation"),
     ("failures/", failing.index, "jobs-failures"),
+    ("failures.csv", failing.as_csv, "jobs-failures-csv"),
     ("failures/<str:fingerprint>/resolve/", failing.resolve, "failures-resolve"),
     ("failures/<str:fingerprint>/reopen/", failing.reopen, "failures-reopen"),
     ("statistics/", measuring.index, "jobs-statistics"),
