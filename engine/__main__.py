@@ -10,16 +10,14 @@ from pydantic import ValidationError
 
 from engine import logs
 from engine.app import create_app
-from engine.settings import Settings
+from engine.settings import Settings, complaints
 
 
 def main() -> int:
     try:
         settings = Settings()
     except ValidationError as error:
-        for each in error.errors():
-            name = "_".join(["ENGINE", *map(str, each["loc"])]).upper()
-            print(f"{name}: {each['msg'].removeprefix('Value error, ')}", file=sys.stderr)
+        print(*complaints(error, "ENGINE"), sep="\n", file=sys.stderr)
         return 2
     logs.configure(settings.log_format)
     uvicorn.run(

@@ -6,7 +6,7 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -64,6 +64,14 @@ class Settings(BaseSettings):
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("ENGINE_TLS_CERT and ENGINE_TLS_KEY belong together: set both or neither.")
         return self
+
+
+def complaints(error: ValidationError, prefix: str) -> list[str]:
+    """What is wrong with settings that are read from variables with `prefix`: a line each, with the variable's name."""
+    return [
+        f"{'_'.join([prefix, *map(str, each['loc'])]).upper()}: {each['msg'].removeprefix('Value error, ')}"
+        for each in error.errors()
+    ]
 
 
 def _is_loopback(host: str) -> bool:

@@ -64,7 +64,7 @@ class MMAudio:
     licence = MMAUDIO_LICENCE
 
     def __init__(self, networks: Networks | None = None, settings: Settings | None = None) -> None:
-        self.settings = settings or Settings()
+        self.settings = settings or Settings.read()
         self._usual = networks.name if networks else self.settings.variant
         if networks is not None:
             self.networks = networks

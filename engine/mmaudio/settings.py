@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.mmaudio.pictures import Edges
 from engine.mmaudio.variants import VARIANTS
+from engine.model import Unloadable
+from engine.settings import complaints
 
 
 class Settings(BaseSettings):
-    """Read once, when the model is loaded."""
+    """`read` once, when the model is loaded."""
 
     model_config = SettingsConfigDict(env_prefix="ENGINE_MMAUDIO_", env_ignore_empty=True)
 
     weights: Path = Path("data/mmaudio")
-    variant: str = Field(default="large_44k_v2", pattern=f"^({'|'.join(VARIANTS)})$")
+    variant: str = "large_44k_v2"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     # Numbers of 32 bits or of 16 (bfloat16); auto: 16 where the device reckons with them.
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -30,6 +32,21 @@ class Settings(BaseSettings):
 
     # Which of the engine's workers this is: each has a GPU to itself, as far as there are as many.
     lane: int = Field(default=0, ge=0, validation_alias="ENGINE_LANE")
+
+    @field_validator("variant")
+    @classmethod
+    def _is_published(cls, variant: str) -> str:
+        if variant not in VARIANTS:
+            raise ValueError(f"There are the variants {', '.join(VARIANTS)}.")
+        return variant
+
+    @classmethod
+    def read(cls) -> Self:
+        """Those of the environment. Raises `Unloadable` where they make no sense."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise Unloadable(" ".join(complaints(error, "ENGINE_MMAUDIO"))) from error
 
     @property
     def torch_device(self) -> torch.device:

@@ -64,7 +64,7 @@ class Variant:
         if missing := self.missing(folder):
             raise Unloadable(
                 f"{self.name} needs {', '.join(missing)} in {folder}. "
-                f"`python -m engine.mmaudio.weights {self.name}` says where they come from, and fetches them."
+                f"`python -m engine.mmaudio.weights {self.name}` says where from; with --download it fetches them."
             )
         return {file: file.find(folder) for file in self.files}
 

@@ -15,6 +15,7 @@ import httpx
 
 from engine.mmaudio.settings import Settings
 from engine.mmaudio.variants import VARIANTS, WeightFile
+from engine.model import Unloadable
 
 TIMEOUT = httpx.Timeout(30.0)
 """Of connecting, and of any silence on the way."""
@@ -25,14 +26,20 @@ class Broken(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when all that the variant needs is there and whole, else 1."""
-    settings = Settings()
+    """0 when all that the variant needs is there and whole, 1 when not, 2 when the settings make no sense."""
+    try:
+        settings = Settings.read()
+    except Unloadable as error:
+        print(error, file=sys.stderr)
+        return 2
     parser = argparse.ArgumentParser(prog="python -m engine.mmaudio.weights", description=__doc__)
     parser.add_argument("variant", nargs="?", default=settings.variant, choices=sorted(VARIANTS))
     parser.add_argument("--folder", type=Path, default=settings.weights, help="default: %(default)s")
     parser.add_argument("--download", action="store_true", help="fetch what is missing; you accept the licences shown")
     asked = parser.parse_args(arguments)
     whole = True
+    sizes = sum(file.size for file in VARIANTS[asked.variant].files)
+    print(f"{asked.variant} needs {_size(sizes)} in {asked.folder}:")
     for file in VARIANTS[asked.variant].files:
         print(f"{file.name}  {_size(file.size)}  {file.licence}\n  from {file.source}")
         try:

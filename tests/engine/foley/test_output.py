@@ -145,6 +145,11 @@ def test_a_portrait_that_is_stored_on_its_side_is_seen_upright(tmp_path: Path) -
     assert len(onsets(sound.samples)) == len(impacts)
 
 
+def test_a_variant_that_is_asked_of_the_only_one_is_refused() -> None:
+    with pytest.raises(BadInput, match="leave the variant out"):
+        generate("rain", None, variant="small_16k")
+
+
 @pytest.mark.parametrize("content", [b"", b"not a video", b"\x00" * 4096])
 def test_what_is_no_clip_is_refused_with_a_sentence(tmp_path: Path, content: bytes) -> None:
     clip = tmp_path / "clip.mp4"

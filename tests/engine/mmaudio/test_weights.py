@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from engine.mmaudio import weights
+from engine.mmaudio.model import MMAudio
 from engine.mmaudio.variants import VARIANTS, WeightFile
+from engine.model import Unloadable
 
 CONTENT = bytes(range(256)) * 4096
 
@@ -90,5 +92,16 @@ def test_the_list_names_every_file_its_source_size_and_licence(
         assert file.name in said
         assert file.source in said
     assert "CC-BY-NC 4.0" in said
-    assert "0.6 GB" in said or "629.4 MB" in said
+    assert f"small_16k needs 6.7 GB in {tmp_path}" in said
+    assert "629.4 MB" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_that_make_no_sense_are_told_by_their_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ENGINE_MMAUDIO_VARIANT", "huge")
+    assert weights.main([]) == 2
+    assert capsys.readouterr().err.startswith("ENGINE_MMAUDIO_VARIANT: There are the variants small_16k, ")
+    with pytest.raises(Unloadable, match="ENGINE_MMAUDIO_VARIANT"):
+        MMAudio()
