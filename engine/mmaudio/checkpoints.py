@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
+from zipfile import is_zipfile
 
 import torch
 from safetensors import SafetensorError
@@ -26,18 +27,18 @@ _TOLD = 5  # names of each kind in a message
 def read(path: Path, part: str = "") -> Tensors:
     """The tensors of a `.safetensors` file, or of a PyTorch one; `part` is the entry of it that holds them.
 
-    PyTorch files stay on disk until a tensor is used. Raises `Unloadable`.
+    PyTorch files stay on disk until a tensor is used, but for those from before 2020. Raises `Unloadable`.
     """
     if not path.is_file():
         raise Unloadable(f"{path} is not there.")
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
     except (OSError, RuntimeError, ValueError, EOFError, SafetensorError) as error:
         raise Unloadable(f"{path} is not a file of weights that can be read: {error}") from error
     except Exception as error:  # weights_only refuses whatever is not a tensor with an error of pickle's
-        raise Unloadable(f"{path} holds more than weights, and was not opened.") from error
+        raise Unloadable(f"{path} holds more than weights, or is damaged, and was not opened.") from error
     tensors = loaded.get(part) if part and isinstance(loaded, dict) else loaded
     if not isinstance(tensors, Mapping) or not all(isinstance(each, Tensor) for each in tensors.values()):
         raise Unloadable(f"{path} does not hold weights by name{f' under “{part}”' if part else ''}.")

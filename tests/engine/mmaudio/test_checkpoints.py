@@ -32,11 +32,14 @@ def weights() -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors", ".bin"])
 def test_weights_come_out_as_they_went_in(tmp_path: Path, suffix: str, dtype: torch.dtype) -> None:
     path = tmp_path / f"weights{suffix}"
     stored = {name: tensor.to(dtype) for name, tensor in weights().items()}
-    save_file(stored, path) if suffix == ".safetensors" else torch.save(stored, path)
+    if suffix == ".safetensors":
+        save_file(stored, path)
+    else:  # as PyTorch writes it, and as it did before 2020
+        torch.save(stored, path, _use_new_zipfile_serialization=suffix == ".pth")
     network = build(two_layers)
     fill(network, read(path), path, torch.float32, CPU)
     for name, tensor in network.state_dict().items():
