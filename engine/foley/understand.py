@@ -211,6 +211,10 @@ class _Draft:
         else:
             self.answers = "event" if meaning.value == "event" else "motion"
 
+    def differs(self, kind: float | str | None) -> bool:
+        """Whether it is of another kind of its family: "an owl and a crow" are two."""
+        return bool(kind) and self.implied.get("kind", kind) != kind
+
     def stretch(self, match: Match) -> None:
         self.first, self.last = min(self.first, match.first), max(self.last, match.last)
 
@@ -261,7 +265,7 @@ def _drafts(reader: Reader, clauses: list[Clause]) -> tuple[list[_Draft], list[M
         sentence = clause.sentence
         for match in others:
             if found:
-                min(found, key=lambda draft: _apart(draft, match)).take(match)
+                _nearest(found, match).take(match)
             elif before and not (match.meaning.kind == "quality" and not _only_describes(clause)):
                 before[0].take(match)
             else:
@@ -274,8 +278,7 @@ def _drafts(reader: Reader, clauses: list[Clause]) -> tuple[list[_Draft], list[M
             continue
         for draft in found:
             for match in others:
-                nearest = min(found, key=lambda one: _apart(one, match)) is draft
-                if nearest and match.meaning.kind not in ("prominence", "answers"):
+                if _nearest(found, match) is draft and match.meaning.kind not in ("prominence", "answers"):
                     draft.stretch(match)
         for match in waiting:
             found[0].take(match)
@@ -310,6 +313,16 @@ def _apart(draft: _Draft, match: Match) -> float:
     return match.first - draft.last if match.first > draft.last else draft.first - match.last - 0.5
 
 
+def _nearest(drafts: list[_Draft], match: Match) -> _Draft:
+    """The sound of a clause that a word says more about: the nearest.
+
+    But what something happens on belongs to what is said before it: "steps on creaking wooden boards" are on wood.
+    """
+    happening = [one for one in drafts if one.family.surface and one.first < match.first]
+    on = match.towards and match.meaning.kind == "material"
+    return min(happening if on and happening else drafts, key=lambda draft: _apart(draft, match))
+
+
 def _families(reader: Reader, clause: Clause) -> list[_Draft]:
     """The families one clause names: the specific before the generic, hints where there is nothing better."""
     drafts: list[_Draft] = []
@@ -320,7 +333,8 @@ def _families(reader: Reader, clause: Clause) -> list[_Draft]:
         strength: Literal["strong", "generic", "hint"] = (
             "hint" if match.meaning.kind == "hint" else "generic" if family.generic else "strong"
         )
-        same = next((draft for draft in drafts if draft.family == family), None)
+        kind = dict(match.meaning.qualities).get("kind")
+        same = next((draft for draft in drafts if draft.family == family and not draft.differs(kind)), None)
         if same is None:
             same = _Draft(family, strength, match.first, match.last, clause.order)
             drafts.append(same)
@@ -366,12 +380,13 @@ def _without_idle_hints(drafts: list[_Draft]) -> list[_Draft]:
 
 
 def _merged(drafts: list[_Draft]) -> list[_Draft]:
-    """One layer per family, unless the words set them apart by order, place or material."""
+    """One layer per family, unless the words set them apart by order, place, material or kind."""
     merged: list[_Draft] = []
     for draft in drafts:
         for other in merged:
             apart = any(other.set.get(slot, value) != value for slot, value in draft.set.items() if slot == "material")
             apart = apart or any(other.at.get(axis, value) != value for axis, value in draft.at.items())
+            apart = apart or other.differs(draft.implied.get("kind"))
             if other.family == draft.family and other.order == draft.order and not apart:
                 other.set = draft.set | other.set
                 other.implied = draft.implied | other.implied

@@ -9,7 +9,8 @@ _VOWELS = "aeiou"
 _KATAKANA_TO_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
 
 _ENDINGS = {
-    "de": ("e", "en", "er", "es", "em", "ern", "end", "ende", "n", "s", "t", "te", "st", "lich", "ig", "ige", "iges"),
+    "de": ("e", "en", "er", "es", "em", "ern", "end", "ende", "enden", "ender", "endes", "endem", "n", "s",
+           "t", "te", "st", "lich", "ig", "ige", "iges"),
     "fr": ("s", "x", "e", "es", "ee", "ees", "er", "ent", "ant", "ante", "antes", "ants", "ement",
            "ements", "ir", "it"),
     "es": ("s", "es", "o", "a", "e", "os", "as", "ar", "er", "ir", "an", "en", "ando", "iendo", "ado", "ada", "ados",

@@ -12,15 +12,7 @@ from numpy.random import Generator
 from engine.foley.sound.brief import RATE, Bed, Hit, Signal
 from engine.foley.sound.filters import HIGHEST, add, bandpass, fade, lowpass, samples, seconds, stretch, tilt
 from engine.foley.sound.noise import burst, paint, wander
-from engine.foley.sound.tones import breath, harmonics, phase_of, voice
-
-
-def _course(points: list[tuple[float, float]], length: int) -> Signal:
-    """A curve through (place 0..1, value), eased, over `length` samples."""
-    place, value = np.array(points).T
-    curve = np.interp(np.linspace(0, 1, 200), place, value)
-    smooth = np.convolve(np.pad(curve, 6, mode="edge"), np.hanning(15)[1:-1] / np.hanning(15).sum(), mode="valid")
-    return stretch(smooth, length)
+from engine.foley.sound.tones import breath, course, harmonics, phase_of, voice
 
 
 def _jitter(length: int, share: float, hertz: float, random: Generator) -> Signal:
@@ -30,15 +22,18 @@ def _jitter(length: int, share: float, hertz: float, random: Generator) -> Signa
 def cat(hit: Hit) -> Signal:
     """A miaow: the mouth opens and closes over a pitch that rises and sinks.
 
-    Near 600 Hz, two thirds of a second long (Schötz, van de Weijer and Eklund, "Melody in human-cat communication",
-    PeerJ Preprints, 2017).
+    Near 600 Hz, two thirds of a second long; rising and falling when asking, rather falling in distress (Schötz, van de
+    Weijer and Eklund, "Context effects on duration, fundamental frequency, and intonation in human-directed domestic
+    cat meows", Appl. Anim. Behav. Sci. 270, 2024).
     """
+    if hit.character.kind == "purr":
+        return _purr(hit)
     character, random, nature = hit.character, hit.random, hit.nature()
     lasting = 0.72 * 1.6 ** (0.5 - character.speed) * random.uniform(0.8, 1.25)
     length = samples(lasting)
     base = 560.0 * 2.2 ** (0.5 - character.size) * nature.uniform(0.9, 1.1) * random.uniform(0.94, 1.06)
     peak = random.uniform(0.25, 0.5)
-    pitch = base * _course([(0, 0.82), (peak, 1.18), (0.75, 1.0), (1, 0.72 + 0.15 * random.random())], length)
+    pitch = base * course([(0, 0.82), (peak, 1.18), (0.75, 1.0), (1, 0.72 + 0.15 * random.random())], length)
     pitch *= _jitter(length, 0.006, 30.0, random)
     short = 1.45 ** (0.5 - character.size)
     opened = np.array(
@@ -46,10 +41,31 @@ def cat(hit: Hit) -> Signal:
     )
     tract = short * opened * nature.uniform(0.95, 1.05, 4)
     out = voice(pitch, tract, 0.9, 1.15, hit.detail.of(32, least=8))
-    level = _course([(0, 0.0), (0.08, 0.5), (peak, 1.0), (0.75, 0.75), (1, 0.0)], length)
+    level = course([(0, 0.0), (0.08, 0.5), (peak, 1.0), (0.75, 0.75), (1, 0.0)], length)
     air = breath(tract, stretch(level, 64), length, random)
     out = out / np.std(out) * level + 0.10 * air / max(float(np.std(air)), 1e-9) * level
     return (0.35 + 0.65 * hit.force) * 0.3 * tilt(fade(out, start=0.01, end=0.04), character.brightness)
+
+
+def _purr(hit: Hit) -> Signal:
+    """A purr: breath out and in, chopped some 25 times a second by the larynx, a little faster and softer breathing in.
+
+    Schötz and Eklund, "A comparative acoustic analysis of purring in four cats", TMH-QPSR 51, 2011.
+    """
+    character, random, nature = hit.character, hit.random, hit.nature()
+    parts = []
+    chops = 24.5 * 1.2 ** (0.5 - character.size) * nature.uniform(0.92, 1.08)
+    centres = 1.3 ** (0.5 - character.size) * np.array([[240.0, 900.0, 2100.0, 4300.0]])
+    for level, faster in ((1.0, 1.0), (0.7, 1.06)):
+        length = samples(random.uniform(0.9, 1.15))
+        turn = phase_of(chops * faster * _jitter(length, 0.03, 4.0, random))
+        chopped = np.exp(-5.0 * (0.5 - 0.5 * np.cos(turn))) * (1.0 + 0.25 * wander(length, 25.0, RATE, random))
+        air = breath(centres, np.ones(2), length, random)
+        low = lowpass(random.standard_normal(length), 260.0)
+        mixed = air / max(float(np.std(air)), 1e-9) + 2.2 * low / max(float(np.std(low)), 1e-9)
+        shape = course(((0.0, 0.0), (0.15, 0.9), (0.6, 1.0), (1.0, 0.0)), length)
+        parts.append(level * mixed * chopped * shape)
+    return (0.35 + 0.65 * hit.force) * 0.2 * tilt(fade(np.concatenate(parts), end=0.02), character.brightness)
 
 
 def cow(hit: Hit) -> Signal:
@@ -61,7 +77,7 @@ def cow(hit: Hit) -> Signal:
     lasting = 1.5 * 1.4 ** (0.5 - character.speed) * random.uniform(0.85, 1.2)
     length = samples(lasting)
     base = 132.0 * 1.7 ** (0.5 - character.size) * nature.uniform(0.92, 1.08) * random.uniform(0.95, 1.05)
-    pitch = base * _course([(0, 0.68), (0.3, 0.82), (0.55, 1.18), (0.85, 1.1), (1, 0.8)], length)
+    pitch = base * course([(0, 0.68), (0.3, 0.82), (0.55, 1.18), (0.85, 1.1), (1, 0.8)], length)
     pitch *= _jitter(length, 0.010, 22.0, random) * _jitter(length, 0.012, 60.0, random)
     long = 1.35 ** (0.5 - character.size)
     opened = np.array(
@@ -70,8 +86,8 @@ def cow(hit: Hit) -> Signal:
     )  # fmt: skip
     tract = long * opened * nature.uniform(0.95, 1.05, 5)
     out = voice(pitch, tract, 0.85, 1.0, hit.detail.of(48, least=12))
-    half = 1.0 + 0.3 * _course([(0, 0), (0.5, 0.3), (0.7, 1.0), (1, 0.2)], length) * np.cos(0.5 * phase_of(pitch))
-    level = _course([(0, 0.0), (0.06, 0.32), (0.32, 0.42), (0.55, 1.0), (0.85, 0.8), (1, 0.0)], length)
+    half = 1.0 + 0.3 * course([(0, 0), (0.5, 0.3), (0.7, 1.0), (1, 0.2)], length) * np.cos(0.5 * phase_of(pitch))
+    level = course([(0, 0.0), (0.06, 0.32), (0.32, 0.42), (0.55, 1.0), (0.85, 0.8), (1, 0.0)], length)
     air = breath(tract, stretch(level, 64), length, random)
     out = (out / np.std(out) * half + 0.08 * air / max(float(np.std(air)), 1e-9)) * level
     return (0.35 + 0.65 * hit.force) * 0.3 * tilt(fade(out, start=0.02, end=0.12), character.brightness)
@@ -87,7 +103,7 @@ def sheep(hit: Hit) -> Signal:
     length = samples(lasting)
     base = 215.0 * 2.3 ** (0.5 - character.size) * nature.uniform(0.92, 1.08) * random.uniform(0.95, 1.05)
     tremble = 2 * np.pi * np.cumsum(nature.uniform(8.0, 10.5) * _jitter(length, 0.08, 3.0, random)) / RATE
-    pitch = base * _course([(0, 0.9), (0.15, 1.12), (0.7, 1.02), (1, 0.86)], length)
+    pitch = base * course([(0, 0.9), (0.15, 1.12), (0.7, 1.02), (1, 0.86)], length)
     pitch *= (1 + 0.035 * np.sin(tremble)) * _jitter(length, 0.012, 60.0, random)
     short = 1.4 ** (0.5 - character.size)
     opened = np.array(
@@ -95,7 +111,7 @@ def sheep(hit: Hit) -> Signal:
     )
     tract = short * opened * nature.uniform(0.95, 1.05, 4)
     out = voice(pitch, tract, 0.9, 0.75, hit.detail.of(64, least=12))
-    level = _course([(0, 0.0), (0.07, 0.7), (0.2, 1.0), (0.75, 0.75), (1, 0.0)], length)
+    level = course([(0, 0.0), (0.07, 0.7), (0.2, 1.0), (0.75, 0.75), (1, 0.0)], length)
     level = level * (1 - 0.42 * (0.5 - 0.5 * np.sin(tremble + 0.6)))
     air = breath(tract, stretch(level, 64), length, random)
     out = out / np.std(out) * level + 0.16 * air / max(float(np.std(air)), 1e-9) * level
@@ -112,21 +128,21 @@ def horse(hit: Hit) -> Signal:
     lasting = 1.55 * 1.4 ** (0.5 - character.speed) * random.uniform(0.9, 1.15)
     length = samples(lasting)
     scale = 1.5 ** (0.5 - character.size) * nature.uniform(0.94, 1.06) * random.uniform(0.96, 1.04)
-    shake = 2 * np.pi * np.cumsum(nature.uniform(9.0, 12.0) * _course([(0, 1.15), (1, 0.8)], length)) / RATE
-    depth = _course([(0, 0.0), (0.2, 0.02), (0.35, 0.10), (0.8, 0.13), (1, 0.06)], length)
-    high = scale * _course([(0, 900), (0.12, 1500), (0.3, 1450), (0.7, 950), (1, 620)], length)
+    shake = 2 * np.pi * np.cumsum(nature.uniform(9.0, 12.0) * course([(0, 1.15), (1, 0.8)], length)) / RATE
+    depth = course([(0, 0.0), (0.2, 0.02), (0.35, 0.10), (0.8, 0.13), (1, 0.06)], length)
+    high = scale * course([(0, 900), (0.12, 1500), (0.3, 1450), (0.7, 950), (1, 620)], length)
     high *= (1 + depth * np.sin(shake)) * _jitter(length, 0.008, 40.0, random)
-    low = scale * _course([(0, 420), (0.15, 640), (0.4, 560), (0.75, 420), (1, 260)], length)
+    low = scale * course([(0, 420), (0.15, 640), (0.4, 560), (0.75, 420), (1, 260)], length)
     low *= (1 + 0.7 * depth * np.sin(shake + 0.3)) * _jitter(length, 0.012, 50.0, random)
     tract = 1.3 ** (0.5 - character.size) * np.array(
         [[600, 1400, 2400, 3600], [900, 1700, 2800, 3900], [850, 1500, 2600, 3700], [500, 1100, 2200, 3400]]
     )
     partials = hit.detail.of(24, least=6)
     squeal, body = voice(high, tract, 0.6, 1.1, partials), voice(low, tract, 0.8, 0.85, partials)
-    lead = _course([(0, 1.0), (0.5, 0.9), (0.8, 0.3), (1, 0.05)], length)
-    level = _course([(0, 0.0), (0.05, 0.6), (0.25, 1.0), (0.7, 0.7), (0.9, 0.4), (1, 0.0)], length)
+    lead = course([(0, 1.0), (0.5, 0.9), (0.8, 0.3), (1, 0.05)], length)
+    level = course([(0, 0.0), (0.05, 0.6), (0.25, 1.0), (0.7, 0.7), (0.9, 0.4), (1, 0.0)], length)
     level = level * (1 - 4.0 * depth * (0.5 - 0.5 * np.sin(shake + 1.0)))
-    air = breath(tract, _course([(0, 0.3), (0.6, 0.35), (0.85, 1.0), (1, 0.0)], 64), length, random)
+    air = breath(tract, course([(0, 0.3), (0.6, 0.35), (0.85, 1.0), (1, 0.0)], 64), length, random)
     out = (lead * squeal / np.std(squeal) + (1.1 - 0.6 * lead) * body / np.std(body)) * level
     out += (
         0.30 * air / max(float(np.std(air)), 1e-9) * np.maximum(level, 0.25 * np.sin(np.pi * np.linspace(0, 1, length)))

@@ -16,8 +16,8 @@ from engine.foley.sound.noise import burst
 
 # Over the prime: (ratio, level, ringing time beside the prime's).
 _CHURCH = np.array([
-    (0.5, 0.45, 3.0), (1.0, 1.0, 1.0), (1.2, 0.9, 0.85), (1.5, 0.45, 0.5), (2.0, 1.0, 0.6), (2.5, 0.35, 0.32),
-    (2.62, 0.35, 0.3), (3.0, 0.55, 0.28), (4.0, 0.5, 0.2), (5.33, 0.38, 0.13), (6.66, 0.3, 0.09), (8.1, 0.25, 0.07),
+    (0.5, 0.30, 3.0), (1.0, 0.6, 1.0), (1.2, 1.0, 0.85), (1.5, 0.35, 0.5), (2.0, 1.1, 0.6), (2.5, 0.35, 0.32),
+    (2.62, 0.35, 0.3), (3.0, 0.7, 0.35), (4.0, 0.6, 0.25), (5.33, 0.45, 0.17), (6.66, 0.35, 0.11), (8.1, 0.28, 0.08),
     (9.7, 0.2, 0.05), (11.4, 0.16, 0.04), (13.2, 0.12, 0.03), (15.0, 0.10, 0.025),
 ])  # fmt: skip
 _HAND = np.array([
@@ -84,19 +84,21 @@ def _rung(hit: Hit, pitch: float) -> Signal:
 def gong(hit: Hit) -> Signal:
     """A large gong: the soft beater wakes its low modes, and out of them a shimmer grows within a second and dies.
 
-    Energy passes upwards through the plate's non-linear modes after the stroke (Fletcher and Rossing 1998, chapter 20).
+    Energy passes upwards through the plate's non-linear modes after the stroke: what lies at some hundred Hz is loudest
+    after a third of a second, the treble after one (Fletcher and Rossing 1998, chapter 20). A plate's modes lie as
+    densely everywhere; the harder the stroke, the further up they are woken.
     """
     character = hit.character
     force = 0.15 + 0.85 * hit.force
     nature = hit.nature()
-    most = 110
+    most = 150
     lowest = 82.0 * 3.0 ** (1.0 - 2.0 * character.bulk) * nature.uniform(0.94, 1.06)
     spread = np.sort(nature.random(most))
-    frequency = lowest * (1.0 + spread * 5.0 + 50.0 * spread**4)
+    frequency = lowest * (1.0 + spread * 5.0) + 7500.0 * spread**2
     frequency[:4] = lowest * np.array([1.0, 1.52, 2.06, 2.68])
-    level = np.exp(0.4 * hit.random.standard_normal(most)) * (frequency / lowest) ** (-0.75 + 0.45 * force)
-    tau = (1.1 + 1.6 * character.bulk) * (frequency / lowest) ** -0.42
-    delay = np.clip(0.11 * np.log2(frequency / lowest), 0.004, 0.6) * (1.3 - 0.6 * force)
+    level = np.exp(0.4 * hit.random.standard_normal(most)) * (frequency / lowest) ** (-0.85 + 0.45 * force)
+    tau = (1.1 + 1.6 * character.bulk) * (frequency / lowest) ** -0.30
+    delay = np.clip(0.15 * np.log2(frequency / lowest), 0.004, 0.9) * (1.3 - 0.6 * force)
     kept = np.unique(np.linspace(0, most - 1, hit.detail.of(most, least=12)).astype(int))
     kept = kept[frequency[kept] < HIGHEST]
     frequency, level, tau, delay = frequency[kept], level[kept], tau[kept], delay[kept]

@@ -52,15 +52,15 @@ def explosion(hit: Hit) -> Signal:
     boom = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, 0.22 + 0.25 * size)
     out += 0.5 * boom
     taus = lasting * np.array([0.34, 0.32, 0.27, 0.20, 0.13, 0.08, 0.05, 0.035])
-    levels = np.array([1.2, 1.8, 1.5, 0.9, 0.45, 0.22 * near + 0.04, 0.12 * near, 0.06 * near**2])
+    levels = np.array([1.2, 1.8, 1.5, 1.0, 0.65, 0.45 * near + 0.04, 0.34 * near, 0.24 * near**2])
     roll = _roll(length, taus, levels, random, 1.0)
-    crack = bandpass(burst_of(random, length, 0.03), 300.0, 9000.0, order=1) * near
+    crack = bandpass(burst_of(random, length, 0.03), 300.0, 12_000.0, order=1) * near
     # Hot gas overdrives the air, as a loud recording overdrives its chain: a soft bend brings the density.
-    out = saturate(out + 0.75 * roll + 0.35 * crack, 1.5)
+    out = saturate(out + 0.75 * roll + 0.5 * crack, 1.5) + 0.45 * crack
     most = int(240 * (0.4 + size))
     rain_down = np.exp(-0.5 * ((seconds(length) - 0.32 * lasting) / (0.16 * lasting)) ** 2)
     at = arrivals(most, rain_down, length, random)
-    frequency = np.exp(random.uniform(np.log(350.0), np.log(4500.0), most))
+    frequency = np.exp(random.uniform(np.log(350.0), np.log(8000.0), most))
     amplitude = 0.05 * near * np.minimum(heavy_tailed(most, random, 0.9), 6.0) * random.choice([-1.0, 1.0], most)
     kept = hit.detail.of(most, least=10)
     tau = 0.0025 * (900.0 / frequency) ** 0.5 * np.exp(0.4 * random.standard_normal(most))

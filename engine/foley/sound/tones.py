@@ -21,6 +21,14 @@ def phase_of(pitch: Signal) -> Signal:
     return 2 * np.pi * np.cumsum(pitch) / RATE
 
 
+def course(points: Sequence[tuple[float, float]], length: int) -> Signal:
+    """A curve through (place 0..1, value), eased, over `length` samples."""
+    place, value = np.array(points).T
+    curve = np.interp(np.linspace(0, 1, 200), place, value)
+    smooth = np.convolve(np.pad(curve, 6, mode="edge"), np.hanning(15)[1:-1] / np.hanning(15).sum(), mode="valid")
+    return stretch(smooth, length)
+
+
 def harmonics(pitch: Signal, levels: Sequence[float] | Signal, start: float = 0.0) -> Signal:
     """The sum of the harmonics of a moving pitch (Hz, every sample), the first at `levels[0]`; `start` in radians.
 

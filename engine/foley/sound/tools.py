@@ -49,7 +49,7 @@ def saw(bed: Bed) -> Signal:
     swing = np.sin(2 * np.pi * phase)
     speed = np.abs(swing) ** 0.8 * bed.activity
     press = np.where(swing > 0, 1.0, 0.38) * (0.5 + character.intensity)
-    material = MATERIALS[character.material or character.surface or "wood"]
+    material = MATERIALS[character.surface or character.material or "wood"]
     teeth = stretch(110.0 + 520.0 * speed, bed.length) * 1.5 ** (0.5 - character.bulk)
     beat = 2 * np.pi * np.cumsum(teeth) / RATE
     bite = 0.35 + 0.65 * (0.5 + 0.5 * np.cos(beat + 0.7 * stretch(wander(points, 30.0, rate, random), bed.length))) ** 2
@@ -99,7 +99,7 @@ def drill(bed: Bed) -> Signal:
             whine += levels[index] * np.sin(orders[index] * turn + random.uniform(0.0, 2 * np.pi))
     centres = np.geomspace(100.0, 14_000.0, 14)
     rush = turning[:, None] * (centres / 2500.0) ** 0.3 / (1.0 + (centres / 5000.0) ** 2)
-    material = MATERIALS[character.material or character.surface or "wood"]
+    material = MATERIALS[character.surface or character.material or "wood"]
     bitten = (turning * load)[:, None] * np.exp(
         -0.5 * (np.log2(centres / (900.0 + 1400.0 * material.hardness)) / 1.0) ** 2
     )

@@ -122,14 +122,20 @@ def boil(bed: Bed) -> Signal:
 
 
 def drip(hit: Hit) -> Signal:
-    """A drop: the tick of its impact, then the bubble it leaves, which rises in pitch."""
+    """A drop: the tick of its impact, then the bubbles it leaves, which rise in pitch; no drop falls like another.
+
+    The first bubble is caught some milliseconds after the impact, sometimes smaller ones with it (Pumphrey and Elmore,
+    "The entrainment of bubbles by drop impacts", J. Fluid Mech. 220, 1990).
+    """
+    random = hit.random
     length = samples(0.4)
-    pitch = 1250.0 * 2.6 ** (0.5 - hit.character.size) * hit.random.uniform(0.75, 1.4)
-    tick = bandpass(burst(length, hit.random, 0.0007), 2500.0, 11_000.0, order=1)
-    at = np.array([samples(0.004), samples(hit.random.uniform(0.03, 0.07))], dtype=float)
-    tones = np.array([pitch, pitch * hit.random.uniform(1.3, 1.9)])
-    drop = bubbles(at, tones, np.array([1.0, 0.35]), np.array([0.35, 0.2]), length)
-    rest = bubbles_rising(10, 0.15, (pitch, 3 * pitch), hit.random, hit.detail)
+    pitch = 1250.0 * 2.6 ** (0.5 - hit.character.size) * random.uniform(0.7, 1.45)
+    tick = bandpass(burst(length, random, 0.0007), 2500.0, 11_000.0, order=1)
+    at = RATE * np.array([random.uniform(0.002, 0.012), random.uniform(0.02, 0.08), random.uniform(0.03, 0.11)])
+    tones = pitch * np.array([1.0, random.uniform(1.15, 1.9), random.uniform(1.5, 2.6)])
+    level = np.array([1.0, random.uniform(0.3, 0.9), random.uniform(0.1, 0.5)])
+    drop = bubbles(at, tones, level, random.uniform(0.1, 0.5, 3), length)
+    rest = bubbles_rising(10, 0.15, (pitch, 3 * pitch), random, hit.detail)
     add(drop, 0.12 * rest, samples(0.03))
     return hit.force * tilt(fade(0.55 * tick + drop, end=0.02), hit.character.brightness)
 
