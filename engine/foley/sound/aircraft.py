@@ -42,7 +42,8 @@ def helicopter(bed: Bed) -> Signal:
     slap_train = np.zeros(bed.length)
     np.add.at(slap_train, np.minimum(at, bed.length - 1).astype(int), pair * swing)
     width = samples(0.05)
-    time = seconds(width) - 0.012
+    small = 1.8 ** (0.5 - character.size)
+    time = (seconds(width) - 0.012) * small
     # The thump of thickness and load (slow), and the slap of the vortex (a doublet of a few milliseconds).
     thump = -time / 0.006 * np.exp(-0.5 * (time / 0.006) ** 2)
     slap = -time / 0.0011 * np.exp(-0.5 * (time / 0.0011) ** 2)
@@ -56,7 +57,8 @@ def helicopter(bed: Bed) -> Signal:
     chop = 0.35 + 0.65 * (0.5 + 0.5 * np.cos(2 * np.pi * (turn - 0.1))) ** 3
     sides = []
     for _ in range(2):
-        wash = coloured({50: -6, 150: 0, 500: -4, 1500: -9, 5000: -20, 12_000: -34}, bed.length, random)
+        air = {50: -6, 150: 0, 500: -4, 1500: -9, 5000: -20, 12_000: -34}
+        wash = coloured({small * hz: level for hz, level in air.items()}, bed.length, random)
         sides.append(1.2 * pulses + 0.10 * tail + (0.004 + 0.02 * near) * whine + 0.30 * wash * chop)
     return tilt(np.stack(sides, axis=1) * stretch(bed.activity, bed.length)[:, None], character.brightness)
 

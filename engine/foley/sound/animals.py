@@ -31,11 +31,11 @@ def cat(hit: Hit) -> Signal:
     character, random, nature = hit.character, hit.random, hit.nature()
     lasting = 0.72 * 1.6 ** (0.5 - character.speed) * random.uniform(0.8, 1.25)
     length = samples(lasting)
-    base = 560.0 * 2.2 ** (0.5 - character.size) * nature.uniform(0.9, 1.1) * random.uniform(0.94, 1.06)
+    base = 560.0 * 2.2 ** (0.5 - character.bulk) * nature.uniform(0.9, 1.1) * random.uniform(0.94, 1.06)
     peak = random.uniform(0.25, 0.5)
     pitch = base * course([(0, 0.82), (peak, 1.18), (0.75, 1.0), (1, 0.72 + 0.15 * random.random())], length)
     pitch *= _jitter(length, 0.006, 30.0, random)
-    short = 1.45 ** (0.5 - character.size)
+    short = 1.45 ** (0.5 - character.bulk)
     opened = np.array(
         [[450, 2700, 4300, 7200], [1050, 2300, 4200, 7000], [1250, 1900, 4100, 6800], [600, 1250, 3900, 6600]]
     )
@@ -54,8 +54,8 @@ def _purr(hit: Hit) -> Signal:
     """
     character, random, nature = hit.character, hit.random, hit.nature()
     parts = []
-    chops = 24.5 * 1.2 ** (0.5 - character.size) * nature.uniform(0.92, 1.08)
-    centres = 1.3 ** (0.5 - character.size) * np.array([[240.0, 900.0, 2100.0, 4300.0]])
+    chops = 24.5 * 1.2 ** (0.5 - character.bulk) * nature.uniform(0.92, 1.08)
+    centres = 1.3 ** (0.5 - character.bulk) * np.array([[240.0, 900.0, 2100.0, 4300.0]])
     for level, faster in ((1.0, 1.0), (0.7, 1.06)):
         length = samples(random.uniform(0.9, 1.15))
         turn = phase_of(chops * faster * _jitter(length, 0.03, 4.0, random))
@@ -76,10 +76,10 @@ def cow(hit: Hit) -> Signal:
     character, random, nature = hit.character, hit.random, hit.nature()
     lasting = 1.5 * 1.4 ** (0.5 - character.speed) * random.uniform(0.85, 1.2)
     length = samples(lasting)
-    base = 132.0 * 1.7 ** (0.5 - character.size) * nature.uniform(0.92, 1.08) * random.uniform(0.95, 1.05)
+    base = 132.0 * 1.7 ** (0.5 - character.bulk) * nature.uniform(0.92, 1.08) * random.uniform(0.95, 1.05)
     pitch = base * course([(0, 0.68), (0.3, 0.82), (0.55, 1.18), (0.85, 1.1), (1, 0.8)], length)
     pitch *= _jitter(length, 0.010, 22.0, random) * _jitter(length, 0.012, 60.0, random)
-    long = 1.35 ** (0.5 - character.size)
+    long = 1.35 ** (0.5 - character.bulk)
     opened = np.array(
         [[190, 700, 1500, 2300, 3300], [230, 750, 1500, 2300, 3300], [520, 950, 1750, 2600, 3500],
          [640, 1050, 1900, 2700, 3600], [420, 850, 1700, 2500, 3400]]
@@ -101,11 +101,11 @@ def sheep(hit: Hit) -> Signal:
     character, random, nature = hit.character, hit.random, hit.nature()
     lasting = 0.85 * 1.5 ** (0.5 - character.speed) * random.uniform(0.85, 1.2)
     length = samples(lasting)
-    base = 215.0 * 2.3 ** (0.5 - character.size) * nature.uniform(0.92, 1.08) * random.uniform(0.95, 1.05)
+    base = 215.0 * 2.3 ** (0.5 - character.bulk) * nature.uniform(0.92, 1.08) * random.uniform(0.95, 1.05)
     tremble = 2 * np.pi * np.cumsum(nature.uniform(8.0, 10.5) * _jitter(length, 0.08, 3.0, random)) / RATE
     pitch = base * course([(0, 0.9), (0.15, 1.12), (0.7, 1.02), (1, 0.86)], length)
     pitch *= (1 + 0.035 * np.sin(tremble)) * _jitter(length, 0.012, 60.0, random)
-    short = 1.4 ** (0.5 - character.size)
+    short = 1.4 ** (0.5 - character.bulk)
     opened = np.array(
         [[380, 1500, 2900, 3900], [720, 1750, 2850, 3900], [760, 1700, 2800, 3900], [650, 1600, 2750, 3800]]
     )
@@ -127,14 +127,14 @@ def horse(hit: Hit) -> Signal:
     character, random, nature = hit.character, hit.random, hit.nature()
     lasting = 1.55 * 1.4 ** (0.5 - character.speed) * random.uniform(0.9, 1.15)
     length = samples(lasting)
-    scale = 1.5 ** (0.5 - character.size) * nature.uniform(0.94, 1.06) * random.uniform(0.96, 1.04)
+    scale = 1.5 ** (0.5 - character.bulk) * nature.uniform(0.94, 1.06) * random.uniform(0.96, 1.04)
     shake = 2 * np.pi * np.cumsum(nature.uniform(9.0, 12.0) * course([(0, 1.15), (1, 0.8)], length)) / RATE
     depth = course([(0, 0.0), (0.2, 0.02), (0.35, 0.10), (0.8, 0.13), (1, 0.06)], length)
     high = scale * course([(0, 900), (0.12, 1500), (0.3, 1450), (0.7, 950), (1, 620)], length)
     high *= (1 + depth * np.sin(shake)) * _jitter(length, 0.008, 40.0, random)
     low = scale * course([(0, 420), (0.15, 640), (0.4, 560), (0.75, 420), (1, 260)], length)
     low *= (1 + 0.7 * depth * np.sin(shake + 0.3)) * _jitter(length, 0.012, 50.0, random)
-    tract = 1.3 ** (0.5 - character.size) * np.array(
+    tract = 1.3 ** (0.5 - character.bulk) * np.array(
         [[600, 1400, 2400, 3600], [900, 1700, 2800, 3900], [850, 1500, 2600, 3700], [500, 1100, 2200, 3400]]
     )
     partials = hit.detail.of(24, least=6)
@@ -161,7 +161,7 @@ def frogs(bed: Bed) -> Signal:
     seeds = bed.random.integers(2**32, size=most)
     for frog in range(bed.detail.of(most, least=2)):
         random = np.random.default_rng([int(seeds[frog]), frog])
-        calls = [_croak(random, character.size, index) for index in range(3)]
+        calls = [_croak(random, character.bulk, index) for index in range(3)]
         gap = random.uniform(0.85, 1.7) * 2.2 ** (0.5 - character.speed) / (0.6 + 0.8 * character.intensity)
         side, level = random.uniform(0.05, 0.95), 1.0 if frog == 0 else random.uniform(0.12, 0.75)
         at = 0.06 if frog == 0 else random.uniform(0.1, 1.0 + gap)
@@ -209,7 +209,7 @@ def insect_buzz(bed: Bed) -> Signal:
     character, random = bed.character, bed.random
     points = bed.activity.size
     rate = points / max(bed.seconds, 1e-3)
-    wings = 205.0 * 7.0 ** (0.5 - character.size) * random.uniform(0.93, 1.07)
+    wings = 205.0 * 7.0 ** (0.5 - character.bulk) * random.uniform(0.93, 1.07)
     drive = np.clip(bed.activity, 0.0, 1.0)
     pace = 2.0 ** (character.speed - 0.5)
     effort = 1 + 0.035 * wander(points, 1.4 * pace, rate, random) + 0.010 * wander(points, 9.0, rate, random)
@@ -244,13 +244,13 @@ def wings(bed: Bed) -> Signal:
     points = bed.activity.size
     rate = points / max(bed.seconds, 1e-3)
     drive = np.clip(bed.activity, 0.0, 1.0)
-    beat = 6.0 * 5.0 ** (0.5 - character.size) * 1.6 ** (character.speed - 0.5)
+    beat = 6.0 * 5.0 ** (0.5 - character.bulk) * 1.6 ** (character.speed - 0.5)
     turn = np.cumsum(beat * (0.75 + 0.35 * drive) * (1 + 0.05 * wander(points, 1.2, rate, random))) / rate
     place = np.mod(turn, 1.0)
     down = np.exp(-0.5 * ((place - 0.28) / 0.09) ** 2)
     up = 0.35 * np.exp(-0.5 * ((place - 0.75) / 0.07) ** 2)
     uneven = np.exp(0.25 * random.standard_normal(int(turn[-1]) + 2))[turn.astype(int)]
-    scale = 1.8 ** (0.5 - character.size)
+    scale = 1.8 ** (0.5 - character.bulk)
     centres = np.array([70.0, 160.0, 350.0, 800.0, 1800.0, 4000.0, 8000.0, 14_000.0])
     air = np.array([0.6, 1.0, 1.0, 0.5, 0.2, 0.08, 0.03, 0.01])
     sides = []

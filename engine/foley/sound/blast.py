@@ -28,35 +28,36 @@ def shock(positive: float, length: int) -> Signal:
     return (1.0 - time) * np.exp(-time)
 
 
-def _roll(length: int, taus: Signal, levels: Signal, random: Generator, churn: float) -> Signal:
-    """Noise whose bands die away each at its own rate, churned as a fireball churns."""
+def _roll(length: int, taus: Signal, levels: Signal, random: Generator, churn: float, scale: float = 1.0) -> Signal:
+    """Noise whose bands, `scale` times as high, die away each at its own rate, churned as a fireball churns."""
     points = max(8, length // 480)
     time = np.linspace(0.0, length / RATE, points)[:, None]
     swirl = np.exp(churn * np.cumsum(random.standard_normal((points, _CENTRES.size)), axis=0) / np.sqrt(12.0) * 0.35)
     swirl = np.clip(swirl, 0.4, 2.5)
-    return paint(levels * np.exp(-time / taus) * swirl, _CENTRES, length, random)
+    return paint(levels * np.exp(-time / taus) * swirl, _CENTRES * scale, length, random)
 
 
 def explosion(hit: Hit) -> Signal:
     """Crack, boom, rumble, debris. Larger: lower and longer; distant: the crack is gone."""
     character = hit.character
     random = hit.random
-    size = character.size
+    size = character.bulk
     near = 1.0 - character.distance
     lasting = 2.2 + 2.6 * size
     length = samples(lasting)
     out = np.zeros(length)
-    add(out, (0.5 + 0.7 * near) * shock(0.006 + 0.012 * size, samples(0.15)), 0)
+    add(out, (0.5 + 0.7 * near) * shock(0.0045 * 5.0**size, samples(0.15)), 0)
     boom_hz = 46.0 * 1.8 ** (0.5 - size)
     glide = boom_hz * (0.75 + 0.9 * np.exp(-seconds(length) / 0.06))
     boom = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * decay(length, 0.22 + 0.25 * size)
-    out += 0.5 * boom
+    out += (0.2 + 0.6 * size) * boom
     taus = lasting * np.array([0.34, 0.32, 0.27, 0.20, 0.13, 0.08, 0.05, 0.035])
     levels = np.array([1.2, 1.8, 1.5, 1.0, 0.65, 0.45 * near + 0.04, 0.34 * near, 0.24 * near**2])
-    roll = _roll(length, taus, levels, random, 1.0)
-    crack = bandpass(burst_of(random, length, 0.03), 300.0, 12_000.0, order=1) * near
+    small = 2.2 ** (0.5 - size)
+    roll = _roll(length, taus, levels, random, 1.0, small)
+    crack = bandpass(burst_of(random, length, 0.03), 300.0 * small, 9000.0 * small, order=1) * near
     # Hot gas overdrives the air, as a loud recording overdrives its chain: a soft bend brings the density.
-    out = saturate(out + 0.75 * roll + 0.5 * crack, 1.5) + 0.45 * crack
+    out = saturate(out + 0.75 * roll + 0.5 * crack, 1.5) + 0.3 * small * crack
     most = int(240 * (0.4 + size))
     rain_down = np.exp(-0.5 * ((seconds(length) - 0.32 * lasting) / (0.16 * lasting)) ** 2)
     at = arrivals(most, rain_down, length, random)
@@ -116,7 +117,7 @@ def thunder(hit: Hit) -> Signal:
     claps /= max(float(np.max(np.abs(claps))), 1e-9)
     taus = lasting * np.array([0.40, 0.38, 0.33, 0.25, 0.16, 0.09, 0.05, 0.03])
     levels = np.array([0.8, 1.3, 1.2, 0.8, 0.45, 0.3 * near, 0.25 * near**2, 0.15 * near**2])
-    out = 0.9 * claps + 0.40 * _roll(length, taus, levels, random, 1.6)
+    out = 0.9 * claps + 0.40 * _roll(length, taus, levels, random, 1.6, 1.5 ** (0.5 - character.size))
     tear = burst_of(random, length, 0.10) * np.abs(np.repeat(random.standard_normal(length // 96 + 1), 96)[:length])
     out += 0.3 * near**2 * highpass(tear, 500.0, order=1)
     return (0.4 + 0.6 * hit.force) * tilt(fade(out, start=0.0005, end=0.3 * lasting), character.brightness)

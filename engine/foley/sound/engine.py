@@ -142,13 +142,13 @@ def rumble(bed: Bed) -> Signal:
     """Heavy things far below hearing's middle: the ground shaking, a train beneath."""
     points = bed.activity.size
     rate = points / max(bed.seconds, 1e-3)
-    centres = np.array([22.0, 45.0, 90.0, 180.0, 400.0, 1200.0])
-    shape = np.array([0.7, 1.0, 0.7, 0.25, 0.06, 0.01])
+    centres = np.array([22.0, 45.0, 90.0, 180.0, 400.0, 1200.0, 5000.0])
+    shape = np.array([0.7, 1.0, 0.7, 0.25, 0.06, 0.01, 0.001])
     shared = np.exp(0.35 * wander(points, 1.5, rate, bed.random))
     sides = [
         paint(
             (bed.activity * shared * np.exp(0.25 * wander(points, 7.0, rate, bed.random)))[:, None] * shape,
-            centres, bed.length, bed.random,
+            centres * 2.0 ** (0.5 - bed.character.bulk), bed.length, bed.random,
         )
         for _ in range(2)
     ]  # fmt: skip

@@ -48,11 +48,16 @@ def resonate(signal: Signal, hz: float, quality: float) -> Signal:
 
 
 def tilt(signal: Signal, brightness: float) -> Signal:
-    """Darken (below 0.5) or brighten (above) as the words "dull" and "bright" ask; 0.5 leaves it alone."""
+    """Darken (below 0.5) or brighten (above) as the words "dull" and "bright" ask; 0.5 leaves it alone.
+
+    Treble is taken or given, and bass the other way, so that what has no treble is heard to change as well.
+    """
+    share = 2.0 * abs(brightness - 0.5)
     if brightness < 0.5:
-        return lowpass(signal, 12_000.0 * 10 ** (-2.4 * (0.5 - brightness)), order=1)
+        dark = lowpass(signal, 12_000.0 * 10 ** (-1.2 * share), order=1)
+        return dark + 1.2 * share * lowpass(dark, 200.0, order=1)
     if brightness > 0.5:
-        return signal + (brightness - 0.5) * 3.0 * highpass(signal, 3000.0, order=1)
+        return signal + 1.5 * share * highpass(signal, 3000.0, order=1) - 0.65 * share * lowpass(signal, 250.0, order=1)
     return signal
 
 

@@ -55,8 +55,8 @@ def clock(bed: Bed) -> Signal:
     beat = 0.5 * 2.0 ** (2 * (character.bulk - 0.5)) * 2.5 ** (0.5 - character.speed)
     out = np.zeros(bed.length)
     nature = np.random.default_rng(bed.random.integers(2**32))
-    wheel = body(MATERIALS["metal"], 0.06 + 0.25 * character.bulk, bed.detail, nature, most=20)
-    case = body(MATERIALS["wood"], 0.35 + 0.3 * character.bulk, bed.detail, nature, most=24)
+    wheel = body(MATERIALS["metal"], 0.02 + 0.36 * character.bulk, bed.detail, nature, most=20)
+    case = body(MATERIALS["wood"], 0.25 + 0.5 * character.bulk, bed.detail, nature, most=24)
     iron = [blow(wheel, nature, 0.4, 0.9, 0.1, held=0.008) for _ in range(2)]
     wood = [blow(case, nature, 0.4, 0.7, 0.2, held=0.03) for _ in range(2)]
     for turn, at in enumerate(np.arange(min(0.2, 0.1 * bed.seconds), bed.seconds, beat)):
@@ -64,7 +64,7 @@ def clock(bed: Bed) -> Signal:
         for after, level in ((0.0, 0.6), (0.006 + 0.002 * tock, 1.0), (0.014, 0.35)):
             force = level * nature.uniform(0.9, 1.05)
             add(out, force * iron[tock], samples(at + after))
-            add(out, force * (0.45 + 0.25 * tock) * wood[tock], samples(at + after))
+            add(out, force * (0.45 + 0.25 * tock) * (0.5 + character.bulk) * wood[tock], samples(at + after))
     mono = out * stretch(bed.activity, bed.length)
     return tilt(np.stack([mono, mono], axis=1), character.brightness)
 

@@ -27,7 +27,7 @@ def bark(hit: Hit) -> Signal:
     """
     if hit.character.kind in ("growl", "howl"):
         return _drawn_out(hit)
-    size = hit.character.size
+    size = hit.character.bulk
     random = hit.random
     fierce = hit.character.intensity
     lasting = (0.11 + 0.12 * size + 0.04 * fierce) * random.uniform(0.9, 1.15)
@@ -57,7 +57,7 @@ def _drawn_out(hit: Hit) -> Signal:
     means of communication in timber wolves", Amer. Zool. 7, 1967.
     """
     character, random = hit.character, hit.random
-    size = character.size
+    size = character.bulk
     howls = character.kind == "howl"
     length = samples((2.6 if howls else 1.5) * 1.4 ** (0.5 - character.speed) * random.uniform(0.85, 1.2))
     tract = 343.0 / (4 * (0.10 + 0.12 * size)) * np.array([[1.0, 3.0, 5.0, 7.0]])

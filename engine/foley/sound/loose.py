@@ -180,7 +180,10 @@ def rattle(bed: Bed) -> Signal:
     """Loose metal in a box, a toolbox or a shaken can: the pieces' clinks, and under each the box."""
     character, random = bed.character, bed.random
     nature = np.random.default_rng(random.integers(2**32))
-    inside = [body(MATERIALS["metal"], size, bed.detail, nature, 14) for size in nature.uniform(0.25, 0.55, 5)]
+    inside = [
+        body(MATERIALS["metal"], size, bed.detail, nature, 14)
+        for size in nature.uniform(0.25, 0.55, 5) + 0.3 * (character.bulk - 0.5)
+    ]
     box = body(MATERIALS[character.material or "metal"], 0.62 + 0.25 * character.bulk, bed.detail, nature, 40)
     jerks = 0.5 + 0.5 * np.sin(
         2 * np.pi * (2.2 + 3.0 * character.speed) * np.linspace(0, bed.seconds, bed.activity.size)

@@ -65,10 +65,10 @@ def drum(hit: Hit) -> Signal:
     random = hit.random
     force = 0.25 + 0.75 * hit.force
     snare = character.kind == "snare"
-    pitch = (185.0 if snare else 120.0) * 3.4 ** (2 * (0.5 - character.size)) * hit.nature().uniform(0.95, 1.05)
+    pitch = (185.0 if snare else 120.0) * 3.4 ** (2 * (0.5 - character.bulk)) * hit.nature().uniform(0.95, 1.05)
     modes = hit.detail.of(_MEMBRANE.size, least=4)
     frequency = pitch * _MEMBRANE[:modes] * (1 + 0.006 * hit.nature().standard_normal(_MEMBRANE.size)[:modes])
-    tau = (0.16 + 0.16 * character.size) / _MEMBRANE[:modes] ** 0.9 * (0.45 if snare else 1.0)
+    tau = (0.16 + 0.16 * character.bulk) / _MEMBRANE[:modes] ** 0.9 * (0.45 if snare else 1.0)
     # Away from the middle the higher modes answer, each to its own side; and the hand's own damping is never the same.
     place = random.uniform(0.15, 0.85)
     amplitude = np.cos(np.pi * place * np.arange(modes) * 0.7) * _MEMBRANE[:modes] ** (-0.9 + 0.8 * force)
@@ -95,7 +95,7 @@ def _cymbal(hit: Hit) -> Signal:
     nature = hit.nature()
     frequency = np.exp(nature.uniform(np.log(350.0), np.log(HIGHEST), most))[:modes]
     tau = (
-        (0.14 + 0.5 * hit.character.size)
+        (0.14 + 0.5 * hit.character.bulk)
         * np.exp(0.4 * nature.standard_normal(most))[:modes]
         * (3000 / frequency) ** 0.2
     )
@@ -189,6 +189,7 @@ def fall(hit: Hit) -> Signal:
     heavy = character.weight
     floor = body(MATERIALS[character.surface or "wood"], 0.9, hit.detail, hit.nature(), most=30)
     out = np.zeros(samples(1.2))
+    small = 1.8 ** (0.5 - character.bulk)
     limbs = ((0.0, 0.45, 1.35), (0.10, 1.0, 0.85), (0.19, 0.8, 1.0), (0.33, 0.35, 1.9))
     for after, level, high in limbs:
         at = samples(after * random.uniform(0.75, 1.25) * 1.3 ** (0.5 - character.speed)) if after else 0
@@ -204,8 +205,8 @@ def fall(hit: Hit) -> Signal:
             * random.uniform(0.93, 1.07)
         )
         thump = np.sin(2 * np.pi * np.cumsum(pitch) / RATE) * decay(length, 0.022 + 0.018 * heavy)
-        trunk = bandpass(burst(length, random, 0.030 + 0.02 * heavy), 55.0, 190.0, order=1)
-        flesh = bandpass(burst(length, random, 0.016), 120.0, 900.0 + 600.0 * force, order=1)
+        trunk = bandpass(burst(length, random, 0.030 + 0.02 * heavy), 55.0 * small, 190.0 * small, order=1)
+        flesh = bandpass(burst(length, random, 0.016), 120.0 * small, (900.0 + 600.0 * force) * small, order=1)
         add(out, level * (0.6 * thump + 1.6 * trunk + 1.3 * flesh) * np.clip(time / 0.003, 0.0, 1.0), at)
         add(out, 0.9 * level * blow(floor, random, force, 0.28, 0.9, held=0.08), at)
         rub = bandpass(burst(length, random, 0.06), 1800.0, 6000.0, order=1) * (1.0 - decay(length, 0.015))

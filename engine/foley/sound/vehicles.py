@@ -115,7 +115,8 @@ def train(bed: Bed) -> Signal:
     wheels = wheels[wheels < way[-1]]
     at = np.interp(wheels, way, np.arange(bed.length))
     nature = np.random.default_rng(random.integers(2**32))
-    iron = body(MATERIALS["metal"], 0.62, bed.detail, nature, most=40)
+    iron = body(MATERIALS["metal"], 0.45 + 0.34 * character.bulk, bed.detail, nature, most=40)
+    small = 1.6 ** (0.5 - character.bulk)
     joints = np.zeros(bed.length)
     length = samples(0.3)
     for index, start in enumerate(at):
@@ -123,7 +124,7 @@ def train(bed: Bed) -> Signal:
         force = contact(0.6, 0.8 * level, 0.6)
         clack = strike(iron, iron.struck_at(*nature.uniform(0.1, 0.45, 2)), force, longest=0.18)
         clack = clack * decay(clack.size, 0.035) / max(float(np.max(np.abs(clack))), 1e-9)
-        thump = np.sin(2 * np.pi * 78.0 * random.uniform(0.95, 1.05) * seconds(length)) * decay(length, 0.045)
+        thump = np.sin(2 * np.pi * 78.0 * small * random.uniform(0.95, 1.05) * seconds(length)) * decay(length, 0.045)
         add(joints, level * 0.75 * clack, int(start))
         add(joints, level * 1.0 * thump * (1 - decay(length, 0.003)), int(start))
         add(joints, level * 0.6 * bandpass(burst(length, random, 0.012), 250.0, 2500.0, order=1), int(start))
@@ -134,7 +135,7 @@ def train(bed: Bed) -> Signal:
     rolling = np.array([0.5, 0.7, 0.7, 0.8, 0.85, 0.6, 0.25, 0.07, 0.015])
     for _ in range(2):
         own = shared * np.exp(0.2 * wander(points, 5.0, rate, random)) * (speed / 17.0) ** 1.2
-        sides.append(1.1 * heavy * paint(own[:, None] * rolling, centres, bed.length, random))
+        sides.append(1.1 * heavy * paint(own[:, None] * rolling, small * centres, bed.length, random))
     squeal = np.clip(wander(points, 0.3, rate, random) - 0.8, 0.0, 1.0) * 0.10 * character.brightness
     tone = harmonics(
         stretch(2350.0 * (1 + 0.01 * wander(points, 2.0, rate, random)), bed.length), [1.0, 0.5, 0.3, 0.15, 0.08]

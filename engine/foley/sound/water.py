@@ -84,10 +84,14 @@ def stream(bed: Bed) -> Signal:
 
 
 def waves(bed: Bed) -> Signal:
-    """Surf: each wave builds as a low roar, breaks brightly, and hisses out over the sand; one in about 7 seconds."""
+    """Surf: each wave builds as a low roar, breaks brightly, and hisses out over the sand; one in about 7 seconds.
+
+    Large ones come more slowly, and roar lower.
+    """
     points = max(bed.activity.size, 2)
     time = np.linspace(0.0, bed.seconds, points)
-    period = 9.0 - 4.0 * bed.character.speed
+    period = (9.0 - 4.0 * bed.character.speed) * 1.4 ** (bed.character.bulk - 0.5)
+    small = 1.9 ** (0.5 - bed.character.bulk)
     sides = []
     first = bed.random.uniform(-0.15, 0.1) * period
     starts = np.arange(first - period, bed.seconds + period, period)
@@ -106,7 +110,7 @@ def waves(bed: Bed) -> Signal:
                 fall = 0.16 * period * (0.8 + 0.35 * np.log10(hz / 40.0))
                 course = np.where(late < delay, up, np.exp(-np.maximum(late - delay, 0) / fall))
                 levels[:, band] += strength * course * (220.0 / (hz + 160.0)) ** 0.62
-        sides.append(paint(levels * bed.activity[:, None], centres, bed.length, bed.random))
+        sides.append(paint(levels * bed.activity[:, None], small * centres, bed.length, bed.random))
     return tilt(np.stack(sides, axis=1), bed.character.brightness)
 
 

@@ -142,6 +142,11 @@ PROMISES: tuple[tuple[str, str, Measure, float], ...] = (
     ("a large ball bounces, dry",          "a tiny ball bounces, dry",                 CENTRE,   1.3),
     ("heavy footsteps on wood, dry",       "light footsteps on wood, dry",             CENTRE,   1.5),
     ("a large bird singing, dry",          "a tiny bird singing, dry",                 CENTRE,   1.2),
+    ("a huge explosion, dry",              "a tiny explosion, dry",                    CENTRE,   1.3),
+    ("a huge body fall, dry",              "a tiny body fall, dry",                    CENTRE,   1.2),
+    # --- kinds
+    ("an owl hoots, dry",                  "a crow caws, dry",                         NOISE,    5.0),
+    ("a dog growls, dry",                  "a dog barks, dry",                         CENTRE,   1.2),
     # --- force
     ("soft wooden knocks, dry",            "hard wooden knocks, dry",                  CENTRE,   1.05),
     ("a soft drum, dry",                   "a hard drum, dry",                         CENTRE,   1.1),
@@ -160,6 +165,7 @@ PROMISES: tuple[tuple[str, str, Measure, float], ...] = (
     ("dull metal hits, dry",               "bright metal hits, dry",                   CENTRE,   1.5),
     ("muffled footsteps on stone, dry",    "crisp footsteps on stone, dry",            CENTRE,   1.5),
     ("a low beep, dry",                    "a high pitched beep, dry",                 CENTRE,   1.5),
+    ("a dull drum, dry",                   "a bright drum, dry",                       CENTRE,   1.3),
     # --- distance
     ("distant rain, outdoors",             "nearby rain, outdoors",                    TREBLE,   3.0),
     ("distant applause, hall",             "nearby applause, hall",                    CENTRE,   1.2),

@@ -255,10 +255,50 @@ def test_comparisons_are_understood(less: str, more: str, quality: str) -> None:
         ("tap on a glass", ["impact"]),
         ("a fly buzzes", ["insect_buzz"]),
         ("a train passes", ["train"]),
+        ("a police siren passing by", ["siren"]),
+        ("rain hammering on a tin roof", ["rain"]),
+        ("a laser gun fires", ["laser"]),
+        ("a machine gun burst", ["gunshot"]),
+        ("a balloon pops", ["cork"]),
+        ("a neon light buzzing", ["electricity"]),
+        ("a phone vibrates on a table", ["motor"]),
+        ("a stone thrown into a lake", ["splash"]),
+        ("the lake", ["water"]),
+        ("a rooster crows", ["birds"]),
+        ("women in a marble lobby, high heels", ["footsteps"]),
     ],
 )
 def test_the_company_of_a_word_decides_between_its_meanings(prompt: str, expected: list[str]) -> None:
     assert families(prompt) == expected
+
+
+@pytest.mark.parametrize(
+    ("prompt", "materials"),
+    [
+        ("drilling into concrete", {"drill": "concrete"}),
+        ("footsteps on creaky wooden floorboards", {"footsteps": "wood", "door_creak": "wood"}),
+        ("rain on a metal roof, knocks on a glass door", {"rain": "metal", "knock": "glass"}),
+        ("a coin dropped on wood", {"coin": "metal"}),
+    ],
+)
+def test_what_something_happens_on_is_heard_in_it(prompt: str, materials: dict[str, str]) -> None:
+    assert {layer.family.name: layer.material for layer in layers(prompt)} == materials
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kinds"),
+    [
+        ("an owl and a crow", ["owl", "crow"]),
+        ("a rooster crows, an old cock", ["cock"]),
+        ("a dog growls", ["growl"]),
+        ("boots on wood, then high heels", ["boot", "heel"]),
+        ("ein Wolf heult", ["howl"]),
+        ("olas y gaviotas", ["", "gull"]),
+        ("カラス", ["crow"]),
+    ],
+)
+def test_two_kinds_of_one_family_are_two_sounds(prompt: str, kinds: list[str]) -> None:
+    assert [layer.character.kind for layer in layers(prompt)] == kinds
 
 
 # --- The negative prompt
