@@ -96,8 +96,8 @@ def _bed(part: Part, seed: int, detail: Detail, seconds: float, length: int) -> 
     assert part.activity is not None
     assert part.gain is not None
     assert part.pan is not None
-    kind = f"{part.layer.family.name} {part.layer.character.kind}"  # an owl and a crow have numbers of their own
-    random = np.random.default_rng([seed, crc32(kind.encode())])
+    name = f"{part.layer.family.name} {part.layer.character.kind}".strip()  # an owl and a crow have each their own
+    random = np.random.default_rng([seed, crc32(name.encode())])
     points = max(2, round(seconds * CURVE_RATE) + 1)
     activity = np.interp(np.linspace(0, 1, points), np.linspace(0, 1, len(part.activity)), part.activity)
     if not activity.any():

@@ -40,7 +40,7 @@ def fire(bed: Bed) -> Signal:
         hiss = (0.15 + 0.06 * np.minimum(wander(points, 1.6, rate, random) ** 4, 12.0)) * bed.activity
         levels = (0.25 + 1.1 * strength) * lap[:, None] * roar + 0.05 * hiss[:, None] * _HISS
         sides.append(paint(levels, _CENTRES, bed.length, random))
-    out = 0.42 * np.stack(sides, axis=1)
+    out = 0.27 * np.stack(sides, axis=1)
     out += _cracks(bed, 30.0 + 70.0 * strength) * stretch(bed.activity, bed.length)[:, None]
     return tilt(out, character.brightness)
 

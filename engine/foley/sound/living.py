@@ -233,7 +233,11 @@ def applause(bed: Bed) -> Signal:
         beats = int(bed.seconds * random.uniform(3.2, 4.6)) + 1
         at = np.sort(arrivals(beats, np.full(16, 1.0), bed.length, random))
         regular = (np.arange(beats) + random.random()) * bed.length / beats
+        across = sides[person] - 0.5
+        gains = levels[person] * np.sqrt([0.5 - across, 0.5 + across])
+        late = samples(0.0006 * abs(across)) * (np.array([across, -across]) > 0)  # the far ear hears it later
         for start in 0.25 * at + 0.75 * regular:
-            part = claps[person][:, None] * np.sqrt([1 - sides[person], sides[person]])
-            add(out, part * levels[person] * random.uniform(0.6, 1.0), int(start))
+            force = random.uniform(0.6, 1.0)
+            for ear in range(2):
+                add(out[:, ear], force * gains[ear] * claps[person], int(start) + int(late[ear]))
     return tilt(out * stretch(bed.activity, bed.length)[:, None], bed.character.brightness)
