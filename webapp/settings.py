@@ -116,6 +116,9 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_FORMS = {
     "signup": "webapp.accounts.forms.SignUpForm",
     "add_email": "webapp.accounts.forms.AddAddressForm",
+    "change_password": "webapp.accounts.forms.ChangePassword",
+    "set_password": "webapp.accounts.forms.SetPassword",
+    "reset_password_from_key": "webapp.accounts.forms.ResetPassword",
 }
 # Whoever finds a browser signed in does not take the account over.
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
@@ -123,6 +126,7 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 SIGN_UP_OPEN = environment.flag("SIGN_UP_OPEN")
 INVITATION_DAYS = environment.number("INVITATION_DAYS", 7)
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_CONFIRMATION_AUTHENTICATED_REDIRECT_URL = "/accounts/email/"  # where it is made the one in use
 # Beside allauth's own limits: what a member writes, and what guests of share links do from one address.
 ACCOUNT_RATE_LIMITS = {"comment": "60/m/user", "guest_comment": "10/m/ip,200/d/ip"}
 ACCOUNT_SESSION_REMEMBER = True

@@ -70,7 +70,7 @@ def test_a_password_is_reset_by_the_link_in_the_mail_and_strangers_get_none(
     link = re.search(r"http://testserver(\S+)", mail.body)[1]  # type: ignore[attr-defined,index]
     page = client.get(link, follow=True)
     form = page.redirect_chain[-1][0]
-    client.post(form, {"password1": "another good horse", "password2": "another good horse"})
+    client.post(form, {"password1": "another good horse"})
     assert User.objects.get(email="victor@example.org").check_password("another good horse")
     assert "used up" in client.get(link, follow=True).content.decode()
 

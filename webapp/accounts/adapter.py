@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
@@ -25,6 +25,13 @@ ON_ITS_WAY = "account/messages/email_confirmation_sent.txt"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    error_messages: ClassVar[dict[str, str]] = DefaultAccountAdapter.error_messages | {
+        "enter_current_password": "This is not your current password. Enter the one you sign in with.",
+        "incorrect_password": "This is not your password. Try again.",
+        "too_many_login_attempts": "Too many failed login attempts. Wait five minutes, then try again.",
+        "rate_limited": "Too many requests at once. Wait a minute, then try again.",
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Whoever was invited signs up; everybody, where the installation says so."""
         return bool(settings.SIGN_UP_OPEN or invitations.pending(request))
@@ -52,6 +59,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """The secrets of authenticator apps are kept encrypted, as the teams' keys are."""
+
+    error_messages: ClassVar[dict[str, str]] = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": "This code is not right. Enter the one that your app shows now, or an unused recovery code."
+    }
 
     def encrypt(self, text: str) -> str:
         return keys.encrypt({"secret": text})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.forms import AddEmailForm, SignupForm
+from allauth.account.forms import AddEmailForm, ChangePasswordForm, ResetPasswordKeyForm, SetPasswordForm, SignupForm
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -16,6 +16,8 @@ from webapp.accounts import invitations
 from webapp.accounts.models import User
 from webapp.accounts.teams import Refused
 from webapp.fields import NameField
+
+WELL_CHOSEN = "At least 8 characters, and not one that everybody uses."
 
 
 class SetUpForm(forms.Form):
@@ -37,7 +39,7 @@ class SetUpForm(forms.Form):
         label="Password",
         strip=False,
         widget=forms.PasswordInput({"autocomplete": "new-password"}),
-        help_text="At least 8 characters, and not one that everybody uses.",
+        help_text=WELL_CHOSEN,
         error_messages={"required": "Choose a password."},
     )
 
@@ -60,7 +62,7 @@ class SignUpForm(SignupForm):  # type: ignore[misc]
             "required": "Enter your email address.",
             "invalid": "Enter an email address, like name@example.com.",
         }
-        self.fields["password1"].help_text = "At least 8 characters, and not one that everybody uses."
+        self.fields["password1"].help_text = WELL_CHOSEN
         self.fields["password1"].error_messages["required"] = "Choose a password."
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
@@ -82,3 +84,31 @@ class AddAddressForm(AddEmailForm):  # type: ignore[misc]
         if User.objects.filter(email=address).exclude(pk=self.user.pk).exists():
             raise ValidationError("Another account signs in with this address.")
         return address
+
+
+class NewPassword:
+    """A new password is entered once, as for a new account: it can be looked at."""
+
+    password2 = None
+    fields: dict[str, forms.Field]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        password = self.fields["password1"]
+        password.label, password.help_text = "New password", WELL_CHOSEN
+        password.error_messages["required"] = "Choose a password."
+
+
+class ChangePassword(NewPassword, ChangePasswordForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["oldpassword"].label = "Current password"
+        self.fields["oldpassword"].error_messages["required"] = "Enter your current password."
+
+
+class SetPassword(NewPassword, SetPasswordForm):  # type: ignore[misc]
+    pass
+
+
+class ResetPassword(NewPassword, ResetPasswordKeyForm):  # type: ignore[misc]
+    pass
