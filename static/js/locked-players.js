@@ -10,6 +10,7 @@ const JUMP = 0.25; // seconds of drift from which on a seek is quicker than stee
 const STEERING = { silent: { time: 0.1, limit: 0.5 }, sounding: { time: 0.3, limit: 0.25 } };
 const UNDER_WAY = 0.025; // seconds into which a starting element's clock can stand still again, until sound comes out
 const LEAST_SWITCH = 0.005; // a smaller change of rate is not worth disturbing a decoder for
+const RELOAD_AFTER = 10_000; // milliseconds after which a connection that broke again is no longer the same trouble
 
 /** Events: `change` when anything but the position changed, `tick` when the position did, `failure` with the element. */
 export class LockedPlayers extends EventTarget {
@@ -26,6 +27,7 @@ export class LockedPlayers extends EventTarget {
   #loop = false;
   #drift = 0;
   #start = 0; // where the heard element was when it was last set going
+  #reloaded = new Map(); // when an element was last loaded anew
   #listeners = new AbortController();
 
   /** `elements`: one or more media elements, the first one heard; `frameRate` in frames per second. */
@@ -86,6 +88,7 @@ export class LockedPlayers extends EventTarget {
 
   play() {
     if (this.#wanted) return;
+    for (const element of this.#elements) if (element.error) this.#reload(element);
     if (this.duration && this.currentTime >= this.duration - 0.5 / this.#frameRate) this.seek(0);
     this.#wanted = true;
     this.#align(this.currentTime);
@@ -276,9 +279,22 @@ export class LockedPlayers extends EventTarget {
     this.dispatchEvent(new Event("tick"));
   }
 
+  /** The address in a file store that the server led to holds for a while only: then it is asked for another. */
   #fail(element) {
-    this.dispatchEvent(new CustomEvent("failure", { detail: element }));
+    const broken = element.error?.code === MediaError.MEDIA_ERR_NETWORK;
+    if (broken && performance.now() - (this.#reloaded.get(element) ?? -Infinity) > RELOAD_AFTER) this.#reload(element);
+    else this.dispatchEvent(new CustomEvent("failure", { detail: element }));
     this.#reconcile();
+  }
+
+  /** Load what broke off anew, and go on where it was. */
+  #reload(element) {
+    const time = this.#goals.get(element) ?? element.currentTime;
+    this.#goals.delete(element);
+    this.#reloaded.set(element, performance.now());
+    element.load();
+    element.currentTime = time;
+    this.#mix();
   }
 
   /** While playing, once per shown frame: tell the position and keep the followers close. */

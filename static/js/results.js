@@ -49,7 +49,9 @@ function open(root) {
   for (const video of root.querySelectorAll("video")) video.addEventListener("click", () => player.toggle());
   player.addEventListener("failure", ({ detail }) => {
     const tile = detail.closest("[data-tile]");
-    if (tile) tile.toggleAttribute("data-broken", true);
+    if (!tile) return;
+    tile.toggleAttribute("data-broken", true);
+    detail.addEventListener("loadeddata", () => tile.toggleAttribute("data-broken", false), { once: true });
   });
   // The keys on keyboards and headphones; without this they would stop one of the pair.
   navigator.mediaSession?.setActionHandler("play", () => player.play());

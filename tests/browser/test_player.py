@@ -191,6 +191,33 @@ def test_while_one_waits_for_its_data_the_other_is_held(page: Page, site: Site) 
 # Hearing
 
 
+def test_what_broke_off_is_asked_for_again_and_goes_on_where_it_was(page: Page, site: Site) -> None:
+    """As with the address of a file store, which holds for a minute: what was not loaded by then is refused."""
+    refuses = True
+    whole: dict[str, bytes] = {}
+
+    def answer(route: Route) -> None:
+        url = route.request.url
+        if url not in whole:
+            whole[url] = page.request.get(url).body()
+        content, quarter = whole[url], len(whole[url]) // 4
+        start = int(re.findall(r"\d+", route.request.headers["range"])[0])
+        if refuses and quarter <= start < 3 * quarter:
+            return route.fulfill(status=403, body="This address has expired.")
+        part = content[start : quarter if refuses and start < quarter else len(content)]
+        where = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
+        return route.fulfill(status=206, headers={"Content-Range": where, "Content-Type": "video/mp4"}, body=part)
+
+    page.route(re.compile("/media/g/.*/playable"), answer)
+    page.goto(site.results("silent"))
+    page.wait_for_function("() => document.getElementById('result').error")
+    page.keyboard.press("ArrowRight")
+    refuses = False
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_function("() => document.getElementById('result').currentTime > 2")
+    expect(page.locator("[data-broken]")).to_have_count(0)
+
+
 def test_one_click_switches_which_one_is_heard(voiced: Page) -> None:
     assert voiced.evaluate(LOOK)["muted"] == [True, False]
     voiced.get_by_role("button", name="Original", exact=True).click()
