@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers.models.autoencoders.autoencoder_mmaudio import MMAudioVAE
+from diffusers.models.autoencoders.autoencoder_mmaudio import MMAudioMelSpectrogram, MMAudioVAE
 from numpy.lib.npyio import NpzFile
 from torch import Tensor, nn
 
@@ -68,10 +68,10 @@ class Drawn:
         self._statistics = json.loads((GOLDEN / "vae_data_stats.json").read_text())
         self._files = json.loads((REFERENCE / "state_dict_keys.json").read_text())["state_dicts"]
 
-    def file(self, name: str, keep: bool = False, without: str = "no prefix") -> Tensors:
-        """The weights of a published file, but for those whose names begin with `without`."""
+    def file(self, name: str, keep: bool = False, beginning: tuple[str, ...] = ("",)) -> Tensors:
+        """The weights of a published file whose names begin so."""
         entries = next(entries for file, entries in self._files.items() if name in file)
-        shapes = {name: shape for name, (shape, _) in entries.items() if not name.startswith(without)}
+        shapes = {name: shape for name, (shape, _) in entries.items() if name.startswith(beginning)}
         return {name: self.tensor(name, tuple(shape), keep) for name, shape in shapes.items()}
 
     def keys(self, name: str) -> Tensors:
@@ -449,7 +449,7 @@ def decoder_16k(weights: Drawn) -> decoder.Decoder:
 
 def made_decoder(weights: Drawn, codec: Codec, vae: str, vocoder: str) -> decoder.Decoder:
     return decoder.Decoder(
-        decoder.load_vae(codec, weights.file(vae, without="encoder."), REFERENCE, torch.float32, CPU),
+        decoder.load_vae(codec, weights.file(vae, beginning=("data_", "decoder.")), REFERENCE, torch.float32, CPU),
         decoder.load_vocoder(codec, weights.file(vocoder), REFERENCE, torch.float32, CPU),
     )
 
@@ -500,8 +500,23 @@ AROUND = 40
 """Mel frames beyond which no sample of the vocoder depends on the spectrogram."""
 
 
+@pytest.mark.parametrize(("codec", "mode"), [(CODEC_16K, "16k"), (CODEC_44K, "44k")], ids=["16k", "44k"])
+def test_the_half_that_encodes(synth: ModuleType, weights: Drawn, codec: Codec, mode: str) -> None:
+    """The engine never asks for it; the published files hold it, and it is read as the other half is."""
+    settings = decoder.SETTINGS[codec]["vae"]
+    encoder = build(lambda: MMAudioVAE(codec.bins, codec.channels, settings["hidden_channels"])).vae.encoder
+    drawn = weights.file(f"v1-{mode.removesuffix('k')}", beginning=("data_", "encoder."))
+    mean, deviation = drawn.pop("data_mean"), drawn.pop("data_std")
+    named = {name.removeprefix("encoder."): each for name, each in with_unit_rows(drawn).items()}
+    fill(encoder, named, REFERENCE, torch.float32, CPU)
+    mel = inputs(synth, f"encode/{mode}/mel", (1, codec.bins, 16))
+    assert_trace(encoder((mel - mean) / deviation), golden(f"decode_{mode}"), "encoder_moments")
+    heard = torch.from_numpy(synth.inp(f"mel/{mode}/wav", (1, 8192 if codec is CODEC_16K else 16_384), 0.2))
+    spectrogram = MMAudioMelSpectrogram(codec.rate, settings["n_fft"], codec.bins, codec.hop)(heard)
+    assert_trace(spectrogram / (math.log(10) if codec is CODEC_16K else 1), golden("tiny"), f"mel_{mode}")
+
+
 def test_small_codecs(synth: ModuleType, weights: Drawn) -> None:
-    """With the half that encodes, which the engine never asks for, but whose weights are of the same kind."""
     file = golden("tiny")
     vae = MMAudioVAE(80, 20, 32, sample_rate=16_000, n_fft=1024, hop_length=256)
     del vae.mel_converter
