@@ -5,10 +5,10 @@ The HTTP face and the queue know only this file; `engine.foley` and any later mo
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,19 @@ class BadInput(Exception):
         self.kind = kind
 
 
+@dataclass(eq=False)
+class Take:
+    """A request among several that a model works on together. Once it is `stopped` the model leaves it at that."""
+
+    clip: Path | None
+    parameters: Parameters
+    stopped: bool = False
+
+
+News: TypeAlias = Progress | Sound | BadInput
+"""What a model has to tell of a take; the last two are its end."""
+
+
 class Unloadable(Exception):
     """The model can't be loaded as things are; the message says what to do, for the operator."""
 
@@ -120,3 +133,30 @@ class Model(Protocol):
         The same clip, parameters and seed give the same samples. Between two yields as little work passes as can be,
         so that a cancel is obeyed soon. Raises `BadInput`, also for a variant that is not there.
         """
+
+
+@runtime_checkable
+class Together(Model, Protocol):
+    """A model that several requests keep not much longer than one: it is given up to `at_once` of those that wait."""
+
+    @property
+    def at_once(self) -> int: ...
+
+    def generate_together(self, takes: Sequence[Take]) -> Generator[tuple[Take, News], None, None]:
+        """As `generate`, for takes of the same duration, steps and variant: each gets the sound it would get alone."""
+
+
+def one_by_one(model: Model, takes: Sequence[Take]) -> Generator[tuple[Take, News], None, None]:
+    """The takes one after the other, for a model that knows no better."""
+    for take in takes:
+        work = model.generate(take.clip, take.parameters)
+        while not take.stopped:
+            try:
+                yield take, next(work)
+            except StopIteration as finished:
+                yield take, finished.value
+                break
+            except BadInput as refusal:
+                yield take, refusal
+                break
+        work.close()

@@ -12,8 +12,10 @@ import os
 import time
 import uuid
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,7 @@ class Request:
     finished: float | None = None
     outcome: Finished | Failure | None = None
     logs: list[dict[str, Any]] = field(default_factory=list)
-    worker: Worker | None = None
+    stop: Callable[[], None] | None = None
     restarted: bool = False
     start_timer: asyncio.TimerHandle | None = None
     _change: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,6 +76,16 @@ class Request:
     def context(self) -> dict[str, str]:
         """What lines of the log about it say beside their message."""
         return {"generation": self.generation, "request": self.id}
+
+    def goes_with(self, other: Request) -> bool:
+        """Whether both can be given to a model together: their sounds take the same work, and nothing holds them up."""
+
+        def shape(request: Request) -> tuple[float, int, str]:
+            asked = request.parameters
+            return asked.duration, asked.quality_steps, asked.variant
+
+        held_up = any(each.restarted or each.url for each in (self, other))
+        return not held_up and shape(self) == shape(other)
 
     @property
     def sound(self) -> Path:
@@ -147,8 +159,8 @@ class RequestQueue:
         """Take a waiting request out of the queue; stop a running one, which ends in seconds at most."""
         if request.status == "IN_QUEUE":
             self._leave(request, cancelled())
-        elif request.worker:
-            request.worker.stop()
+        elif request.stop:
+            request.stop()
 
     @property
     def state(self) -> dict[str, Any]:
@@ -167,15 +179,15 @@ class RequestQueue:
         }
 
     async def _lane(self, number: int) -> None:
-        """Keep a worker, and give it one request after the other."""
+        """Keep a worker, and give it what waits: one request after the other, or those that can go together."""
         while True:
             worker = await self._hire(number)
             self._workers.add(worker)
             log.info("worker model=%s ready", worker.model)
             worker.exited.add_done_callback(lambda _: self._arrival.set())
             try:
-                while request := await self._next(worker):
-                    await self._serve(request, worker)
+                while requests := await self._next(worker):
+                    await self._serve(requests, worker)
             finally:
                 self._workers.discard(worker)
                 await worker.end()
@@ -204,42 +216,57 @@ class RequestQueue:
     def _told(self, loading: Progress) -> None:
         self._loading = loading
 
-    async def _next(self, worker: Worker) -> Request | None:
-        """The next request once there is one; None when the worker can't take it any more."""
+    async def _next(self, worker: Worker) -> list[Request]:
+        """The next request once there is one, and those that can go with it; none when the worker can't any more."""
         while worker.usable:
             if self._waiting:
-                return self._waiting.popleft()
+                first = self._waiting.popleft()
+                others = [each for each in self._waiting if each.goes_with(first)][: worker.at_once - 1]
+                for each in others:
+                    self._waiting.remove(each)
+                return [first, *others]
             self._arrival.clear()
             await self._arrival.wait()
-        return None
+        return []
 
-    async def _serve(self, request: Request, worker: Worker) -> None:
-        request.started, request.worker = time.monotonic(), worker
-        if request.start_timer:
-            request.start_timer.cancel()
-        self._moved(request)
+    async def _serve(self, requests: list[Request], worker: Worker) -> None:
+        for number, request in enumerate(requests):
+            request.started, request.stop = time.monotonic(), partial(worker.stop, number)
+            if request.start_timer:
+                request.start_timer.cancel()
+        self._moved(*requests)
+
+        def report(number: int, news: Progress | Finished | BadInput | Stopped) -> None:
+            if isinstance(news, Progress):
+                requests[number].report(news)
+            elif isinstance(news, BadInput):
+                self._finish(requests[number], self._refusal(news))
+            else:
+                self._finish(requests[number], cancelled() if isinstance(news, Stopped) else news)
+
+        jobs = [Job(each.parameters, each.sound, each.clip, each.url) for each in requests]
+        failure: Failure | None = None
         try:
             async with asyncio.timeout(self._settings.timeout_seconds):
-                job = Job(request.parameters, request.sound, request.clip, request.url)
-                outcome: Finished | Failure = await worker.generate(job, request.report)
+                await worker.generate(jobs, report)
         except TimeoutError:
             sentence = f"The generation took longer than {self._settings.timeout_seconds:g} seconds."
-            outcome = model_failure(504, "generation_timeout", sentence)
-        except Stopped:
-            outcome = cancelled()
+            failure = model_failure(504, "generation_timeout", sentence)
         except WorkerLost as error:
-            if error.device and not request.restarted:
-                self._restart(request)
-                return
-            outcome = model_failure(500, "internal_server_error", str(error))
-        except BadInput as error:
-            outcome = self._refusal(error)
-        self._finish(request, outcome)
+            failure = model_failure(500, "internal_server_error", str(error))
+            if error.device or len(requests) > 1:
+                why = "the graphics card failed" if error.device else "what it ran with failed"
+                for request in reversed(requests):
+                    if request.outcome is None and not request.restarted:
+                        self._restart(request, why)
+        for request in requests:
+            if failure and request.status == "IN_PROGRESS":
+                self._finish(request, failure)
 
-    def _restart(self, request: Request) -> None:
-        """Let a request that a failed device has cost its worker be the next one, once."""
-        request.restarted, request.started, request.worker = True, None, None
-        request.report(Progress(0.0, "Starting again: the graphics card failed"))
+    def _restart(self, request: Request, why: str) -> None:
+        """Let a request that lost its worker through no fault of its own be the next one: once, and alone."""
+        request.restarted, request.started, request.stop = True, None, None
+        request.report(Progress(0.0, f"Starting again: {why}"))
         self._waiting.appendleft(request)
         self._arrival.set()
         self._moved()
@@ -257,7 +284,7 @@ class RequestQueue:
         self._moved()
 
     def _finish(self, request: Request, outcome: Finished | Failure) -> None:
-        request.outcome, request.finished, request.worker = outcome, time.monotonic(), None
+        request.outcome, request.finished, request.stop = outcome, time.monotonic(), None
         if request.start_timer:
             request.start_timer.cancel()
         # Nothing of a failed request is ever fetched: its files may go at once.

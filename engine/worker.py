@@ -1,9 +1,10 @@
 """The process that runs a model, and the engine's handle on it.
 
-One line of JSON a message. To the worker, on standard input: a job, or `{"stop": true}`. From it, on standard output:
-`kind` is "progress" while the model is loaded and "ready" once it is, then for each job "progress" as often as the
-model yields, and one of "finished", "stopped", "refused", "failed". A worker that failed is in doubt: it ends, and a
-fresh one takes its place. When standard input ends the engine is gone, however it went, and the worker goes too.
+One line of JSON a message. To the worker, on standard input: `{"jobs": […]}`, to be done together, or `{"stop": n}`,
+the n-th of them. From it, on standard output: `kind` is "progress" while the model is loaded and "ready" once it is,
+then for each job, with its number as `job`, "progress" as often as the model yields, and one of "finished", "stopped",
+"refused"; or "failed", for all that have no end yet. A worker that failed is in doubt: it ends, and a fresh one takes
+its place. When standard input ends the engine is gone, however it went, and the worker goes too.
 """
 
 from __future__ import annotations
@@ -19,17 +20,29 @@ import sys
 import threading
 import traceback
 import wave
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from engine import logs, process
 from engine.fetch import fetch
 from engine.files import NO_ROOM
-from engine.model import SAMPLE_RATE, BadInput, Model, Parameters, Progress, Samples, Sound, Unloadable
+from engine.model import (
+    SAMPLE_RATE,
+    BadInput,
+    Model,
+    News,
+    Parameters,
+    Progress,
+    Samples,
+    Take,
+    Together,
+    Unloadable,
+    one_by_one,
+)
 
 DEVICE_FAILURES = ("CUDA error", "CUBLAS_STATUS_", "cuDNN error", "CUDNN_STATUS_", "HIP error")
 
@@ -86,18 +99,23 @@ class WorkerLost(Exception):
 # --- The engine's side -----------------------------------------------------------------------------------------------
 
 
+Report: TypeAlias = "Callable[[int, Progress | Finished | BadInput | Stopped], None]"
+"""Is told of a job, by its place among those that run together, how far it is and at last what came of it."""
+
+
 class Worker:
-    """A running worker whose model is loaded. One generation at a time, while it is `usable`."""
+    """A running worker whose model is loaded. While it is `usable`, it takes up to `at_once` jobs together."""
 
     def __init__(self, running: asyncio.subprocess.Process, ready: Message) -> None:
         self.model: str = ready["name"]
         self.licence: str = ready["licence"]
         self.variants: list[str] = ready["variants"]
+        self.at_once: int = ready["at_once"]
         self._longest_step: float = ready["longest_step"]
         self.exited = asyncio.create_task(running.wait())
         self._process = running
         self._answered = True
-        self._stopping: asyncio.TimerHandle | None = None
+        self._stopping: dict[int, asyncio.TimerHandle] = {}
 
     @classmethod
     async def start(
@@ -125,39 +143,54 @@ class Worker:
 
     @property
     def usable(self) -> bool:
-        """False once the process ended, or left a job without an answer."""
+        """False once the process ended, or left jobs without an answer."""
         return self._answered and not self.exited.done()
 
-    async def generate(self, job: Job, report: Callable[[Progress], None]) -> Finished:
-        """Run one job. Raises `BadInput`, `Stopped` and `WorkerLost`."""
+    async def generate(self, jobs: Sequence[Job], report: Report) -> None:
+        """Run jobs together, until all have their end. Raises `WorkerLost`, for those that have none yet."""
         assert self._process.stdin is not None
-        self._answered = False
-        self._process.stdin.write(_line({**asdict(job), "sound": str(job.sound), "clip": job.clip and str(job.clip)}))
-        try:
-            while (message := await _receive(self._process))["kind"] == "progress":
-                report(Progress(message["fraction"], message["message"]))
-            if message["kind"] == "failed":
-                raise WorkerLost(message["message"], message["device"])
-        except WorkerLost:
-            if self._stopping:
-                raise Stopped from None
-            raise
-        finally:
-            if self._stopping:
-                self._stopping.cancel()
-                self._stopping = None
-        self._answered = True
-        if message["kind"] == "refused":
-            raise BadInput(message["message"], message["type"])
-        if message["kind"] == "stopped":
-            raise Stopped
-        return Finished(message["duration"], message["events"], message["understood"])
+        self._answered, unanswered = False, set(range(len(jobs)))
 
-    def stop(self) -> None:
-        """Ask the model to stop at its next yield, and kill the process if none comes in the time it claims to need."""
-        if self._stopping is None and self._process.stdin is not None:
-            self._process.stdin.write(_line({"stop": True}))
-            self._stopping = asyncio.get_running_loop().call_later(self._longest_step, process.kill, self._process)
+        def end(number: int, outcome: Finished | BadInput | Stopped) -> None:
+            unanswered.discard(number)
+            if number in self._stopping:
+                self._stopping.pop(number).cancel()
+            report(number, outcome)
+
+        self._process.stdin.write(_line({"jobs": [asdict(job) for job in jobs]}))
+        try:
+            while unanswered:
+                message = await _receive(self._process)
+                match message["kind"]:
+                    case "progress":
+                        report(message["job"], Progress(message["fraction"], message["message"]))
+                    case "finished":
+                        sound = Finished(message["duration"], message["events"], message["understood"])
+                        end(message["job"], sound)
+                    case "refused":
+                        end(message["job"], BadInput(message["message"], message["type"]))
+                    case "stopped":
+                        end(message["job"], Stopped())
+                    case _:
+                        raise WorkerLost(message["message"], message["device"])
+        except WorkerLost:
+            for number in [*self._stopping]:
+                end(number, Stopped())
+            if unanswered:
+                raise
+        else:
+            self._answered = True
+        finally:
+            for timer in self._stopping.values():
+                timer.cancel()
+            self._stopping.clear()
+
+    def stop(self, number: int) -> None:
+        """Ask the model to leave a job at its next yield, and kill the process if none comes in the time it claims."""
+        if number not in self._stopping and self._process.stdin is not None:
+            self._process.stdin.write(_line({"stop": number}))
+            timer = asyncio.get_running_loop().call_later(self._longest_step, process.kill, self._process)
+            self._stopping[number] = timer
 
     async def end(self) -> None:
         await process.end(self._process)
@@ -165,7 +198,7 @@ class Worker:
 
 
 def _line(message: Message) -> bytes:
-    return json.dumps(message).encode() + b"\n"
+    return json.dumps(message, default=str).encode() + b"\n"
 
 
 async def _receive(running: asyncio.subprocess.Process) -> Message:
@@ -191,7 +224,7 @@ class Line:
         self._output = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)
         self.jobs: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self.stop = threading.Event()
+        self.stopped: set[int] = set()
         threading.Thread(target=self._read, daemon=True).start()
 
     def send(self, kind: str, **message: Any) -> None:
@@ -206,9 +239,9 @@ class Line:
             for line in lines:
                 message = json.loads(line)
                 if "stop" in message:
-                    self.stop.set()
+                    self.stopped.add(message["stop"])
                 else:
-                    self.stop.clear()
+                    self.stopped = set()
                     self.jobs.put(message)
         os._exit(0)
 
@@ -236,13 +269,12 @@ def main() -> None:
         licence=model.licence,
         variants=model.variants,
         longest_step=model.longest_step,
+        at_once=model.at_once if isinstance(model, Together) else 1,
     )
     while True:
         message = engine.jobs.get()
         try:
-            _run(engine, model, options, message)
-        except BadInput as error:
-            engine.send("refused", message=str(error), type=error.kind)
+            _run(engine, model, options, [_job(each) for each in message["jobs"]])
         except Exception as error:
             # The trace without the error's own words: they may quote the prompt.
             log.error("the model failed\n%s%s", "".join(traceback.format_tb(error.__traceback__)), type(error).__name__)
@@ -250,38 +282,64 @@ def main() -> None:
             os._exit(1)
 
 
-def _run(engine: Line, model: Model, options: Options, message: Message) -> None:
-    job = Job(
+def _job(message: Message) -> Job:
+    return Job(
         parameters=Parameters(**message["parameters"]),
         sound=Path(message["sound"]),
         clip=Path(message["clip"]) if message["clip"] else None,
         url=message["url"],
     )
-    steps = _steps(model, options, job)
-    while not engine.stop.is_set():
-        try:
-            progress = next(steps)
-        except StopIteration as finished:
-            sound: Sound = finished.value
-            break
-        engine.send("progress", fraction=progress.fraction, message=progress.message)
+
+
+def _run(engine: Line, model: Model, options: Options, jobs: list[Job]) -> None:
+    """Do the jobs together, and tell the engine all that there is to tell."""
+    takes = {Take(job.clip, job.parameters): number for number, job in enumerate(jobs)}
+    going = dict(takes)
+    for take, news in _work(model, options, jobs, [*takes]):
+        if take in going:
+            _tell(engine, going[take], jobs[going[take]], news)
+            if not isinstance(news, Progress):
+                del going[take]
+        for each, number in takes.items():
+            if each in going and number in engine.stopped:
+                del going[each]
+                each.stopped = True
+                engine.send("stopped", job=number)
+
+
+def _tell(engine: Line, number: int, job: Job, news: News) -> None:
+    if isinstance(news, Progress):
+        engine.send("progress", job=number, fraction=news.fraction, message=news.message)
+    elif isinstance(news, BadInput):
+        engine.send("refused", job=number, message=str(news), type=news.kind)
     else:
-        steps.close()
-        engine.send("stopped")
-        return
-    write_wav(job.sound, sound.samples, sound.understood.get("licence", ""))
-    engine.send(
-        "finished",
-        duration=len(sound.samples) / SAMPLE_RATE,
-        events=[asdict(event) for event in sound.events],
-        understood=sound.understood,
-    )
+        write_wav(job.sound, news.samples, news.understood.get("licence", ""))
+        engine.send(
+            "finished",
+            job=number,
+            duration=len(news.samples) / SAMPLE_RATE,
+            events=[asdict(event) for event in news.events],
+            understood=news.understood,
+        )
 
 
-def _steps(model: Model, options: Options, job: Job) -> Generator[Progress, None, Sound]:
-    if job.url and job.clip:
-        yield from fetch(job.url, job.clip, options.max_clip_bytes, options.allowed_sources)
-    return (yield from model.generate(job.clip, job.parameters))
+def _work(
+    model: Model, options: Options, jobs: list[Job], takes: list[Take]
+) -> Generator[tuple[Take, News], None, None]:
+    for job, take in zip(jobs, [*takes], strict=True):
+        if job.url and job.clip:
+            try:
+                for progress in fetch(job.url, job.clip, options.max_clip_bytes, options.allowed_sources):
+                    yield take, progress
+                    if take.stopped:
+                        break
+            except BadInput as refusal:
+                takes.remove(take)
+                yield take, refusal
+    if isinstance(model, Together):
+        yield from model.generate_together(takes)
+    else:
+        yield from one_by_one(model, takes)
 
 
 def write_wav(path: Path, samples: Samples, licence: str = "") -> None:

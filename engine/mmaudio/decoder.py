@@ -95,7 +95,7 @@ class Decoder:
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (B, N, channels), not normalised, to a waveform (B, N * 2 * hop), -1..1, at the codec's rate."""
-        mel = self.vae.decode(latents.transpose(1, 2)).sample
+        mel = self.vae.decode(latents.to(self.vae.dtype).transpose(1, 2)).sample
         waveform: Tensor = self.vocoder(mel).sample
         return waveform[:, 0].float()
 

@@ -115,14 +115,15 @@ def modulate(tokens: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
 
 
 class Modulation(nn.Sequential):
-    """From a condition to `parts` shifts, scales and gates; the linear layer is number 1 of a sequence."""
+    """From a condition to `parts` shifts, scales and gates side by side; the linear layer is number 1 of a sequence."""
 
     def __init__(self, width: int, parts: int) -> None:
         super().__init__(nn.SiLU(), nn.Linear(width, parts * width))
         self.parts = parts
 
-    def forward(self, condition: Tensor) -> tuple[Tensor, ...]:
-        return super().forward(condition).chunk(self.parts, dim=-1)
+    def cut(self, output: Tensor) -> tuple[Tensor, ...]:
+        """The parts, each of the tokens' width."""
+        return output.chunk(self.parts, dim=-1)
 
 
 class Stream(nn.Module):

@@ -9,8 +9,9 @@ The same clip, parameters, seed, device and precision give the same samples.
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
-from collections.abc import Generator, Iterator
+from collections import OrderedDict, defaultdict
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,21 @@ from torch import Tensor
 
 from engine.frames import clip_length
 from engine.mmaudio import likeness
+from engine.mmaudio.fitting import TOO_LARGE, in_parts, refusing
 from engine.mmaudio.lengths import SEGMENT_TOKENS, SHORTEST, Lengths
 from engine.mmaudio.networks import Networks
 from engine.mmaudio.pictures import Pictures, look, segments
-from engine.mmaudio.sampling import Features, guided, noise, sample
+from engine.mmaudio.sampling import Features, Walker, guided, noise, walk
 from engine.mmaudio.settings import Settings
 from engine.mmaudio.variants import MMAUDIO_LICENCE, VARIANTS
-from engine.model import SAMPLE_RATE, BadInput, Parameters, Progress, Sound, Unloadable, part
+from engine.model import SAMPLE_RATE, BadInput, News, Parameters, Progress, Result, Sound, Take, Unloadable, part
 
 TRAINED_SECONDS = 8.0
 """The length of the sounds the network learned from."""
 
-TOO_LARGE = "{variant} does not fit into the graphics card’s memory. Choose a smaller variant, or free the card."
+VARIANT_TOO_LARGE = (
+    "{variant} does not fit into the graphics card’s memory. Choose a smaller variant, or free the card."
+)
 
 LIKE = 0.5
 """The likeness from which a person is told of a voice or of music that was not asked for."""
@@ -57,8 +61,19 @@ class Kept:
             self._features.popitem(last=False)
 
 
+@dataclass
+class Prepared:
+    """A take that is ready to walk: of `seconds`, with a share `seen` of its work done."""
+
+    take: Take
+    walker: Walker
+    lengths: Lengths
+    seconds: float
+    seen: float
+
+
 class MMAudio:
-    """The network of one variant at a time. Implements `engine.model.Model`."""
+    """The network of one variant at a time. Implements `engine.model.Together`."""
 
     name = "mmaudio"
     licence = MMAUDIO_LICENCE
@@ -91,12 +106,50 @@ class MMAudio:
             loading = Networks.load(variant, settings.weights, settings.dtype, settings.torch_device)
             self.networks = yield from loading
         except torch.OutOfMemoryError as error:
-            raise Unloadable(TOO_LARGE.format(variant=variant.name)) from error
+            raise Unloadable(VARIANT_TOO_LARGE.format(variant=variant.name)) from error
+
+    @property
+    def at_once(self) -> int:
+        """A processor is as busy with one take as with several."""
+        return self.settings.at_once or (8 if self.settings.torch_device.type == "cuda" else 1)
+
+    def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
+        """See `engine.model.Model.generate`. Raises `BadInput`, also where memory does not suffice."""
+        for _, news in self.generate_together([Take(clip, parameters)]):
+            if isinstance(news, Sound):
+                return news
+            if isinstance(news, BadInput):
+                raise news
+            yield news
+        raise AssertionError("a take that is not stopped ends with a sound or a refusal")
 
     @torch.inference_mode()
-    def generate(self, clip: Path | None, parameters: Parameters) -> Generator[Progress, None, Sound]:
-        """See `engine.model.Model.generate`. Raises `BadInput` when the clip can't be read."""
-        networks = self.networks
+    def generate_together(self, takes: Sequence[Take]) -> Generator[tuple[Take, News], None, None]:
+        """See `engine.model.Together`. Where clips are of different lengths, takes of the same length go together."""
+        alike: dict[Lengths, list[Prepared]] = defaultdict(list)
+        for take in takes:
+            try:
+                with refusing():
+                    prepared = yield from _told(take, self._prepare(take))
+            except BadInput as refusal:
+                yield take, refusal
+            else:
+                if prepared is not None:
+                    alike[prepared.lengths].append(prepared)
+        for lengths, group in alike.items():
+            yield from self._walk(group, lengths)
+            for each in group:
+                if each.take.stopped:
+                    continue
+                try:
+                    with refusing():
+                        yield from self._sound(each)
+                except BadInput as refusal:
+                    yield each.take, refusal
+
+    def _prepare(self, take: Take) -> Generator[Progress, None, Prepared]:
+        """Look at the clip, and read the words."""
+        networks, clip, parameters = self.networks, take.clip, take.parameters
         yield from self._become(parameters.variant or self._usual)
         appearance = timing = None
         seconds = parameters.duration
@@ -113,15 +166,31 @@ class MMAudio:
             appearance, timing = yield from part(looking, 0.0, seen)
         yield Progress(seen, "Reading the prompt")
         texts = networks.read(parameters.prompt), networks.read(parameters.negative_prompt)
-        wanted, unwanted = guided(networks.flow, lengths, Features(*texts, appearance, timing))
+        conditions = guided(networks.flow, lengths, Features(*texts, appearance, timing))
         start = noise(parameters.seed, lengths, networks.flow)
-        steps, strength = parameters.quality_steps, parameters.prompt_strength
-        walking = sample(networks.flow, start, wanted, unwanted, steps, strength)
-        latents = yield from part(walking, seen, 0.9)
-        yield Progress(0.9, "Making the sound")
-        waveform = networks.decoder.decode(latents)[0].cpu().numpy()
-        samples = in_house_format(waveform, networks.codec.rate, seconds)
-        return Sound(samples, understood=self._report(samples, seconds, parameters))
+        return Prepared(take, Walker(start, *conditions, parameters.prompt_strength), lengths, seconds, seen)
+
+    def _walk(self, group: Sequence[Prepared], lengths: Lengths) -> Generator[tuple[Take, News], None, None]:
+        """From noise to latents, together."""
+        networks, steps = self.networks, group[0].take.parameters.quality_steps
+        owner = {each.walker: each for each in group}
+        for step, walkers in walk(networks.flow, networks.stepper, [*owner], lengths, steps):
+            for each in (owner[walker] for walker in walkers):
+                fraction = each.seen + (0.9 - each.seen) * step / steps
+                yield each.take, Progress(fraction, f"Step {step} of {steps}")
+                each.walker.stopped = each.take.stopped
+
+    def _sound(self, of: Prepared) -> Generator[tuple[Take, News], None, None]:
+        """From latents to sound. Raises `BadInput` where memory did not suffice for the latents."""
+        networks, take = self.networks, of.take
+        if of.walker.lost:
+            raise BadInput(TOO_LARGE)
+        yield take, Progress(0.9, "Making the sound")
+        if take.stopped:
+            return
+        waveform = networks.decoder.decode(networks.flow.unnormalise(of.walker.latents))[0].cpu().numpy()
+        samples = in_house_format(waveform, networks.codec.rate, of.seconds)
+        yield take, Sound(samples, understood=self._report(samples, of.seconds, take.parameters))
 
     def _become(self, name: str) -> Generator[Progress, None, None]:
         """Have the variant in memory. Raises `BadInput` where it can't be had."""
@@ -135,7 +204,7 @@ class MMAudio:
         except Unloadable as error:
             raise BadInput(str(error)) from error
         except torch.OutOfMemoryError as error:
-            raise BadInput(TOO_LARGE.format(variant=name)) from error
+            raise BadInput(VARIANT_TOO_LARGE.format(variant=name)) from error
 
     def _look(
         self, clip: Path, seconds: float, lengths: Lengths, timing_only: bool
@@ -168,7 +237,8 @@ class MMAudio:
         batch = self.networks.pictures_at_once
         for start in range(0, len(pictures.images), batch):
             yield Progress(start / len(pictures.images), "Looking at the clip")
-            features.append(self.networks.clip.see(torch.stack(pictures.images[start : start + batch])))
+            some = torch.stack(pictures.images[start : start + batch])
+            features.append(in_parts(self.networks.clip.see, some))
         return torch.cat(features)[pictures.order][None]
 
     def _time(self, pictures: Pictures, lengths: Lengths) -> Generator[Progress, None, Tensor]:
@@ -177,7 +247,7 @@ class MMAudio:
         for start in range(0, count, batch):
             yield Progress(start / count, "Following the movement")
             frames = segments(pictures, range(start, min(start + batch, count)))
-            features.append(self.networks.follow(frames))
+            features.append(in_parts(self.networks.follow, frames))
         return torch.cat(features).flatten(0, 1)[None]
 
     def _report(self, samples: NDArray[np.float32], seconds: float, parameters: Parameters) -> dict[str, Any]:
@@ -214,6 +284,19 @@ def advice(voice: float, music: float, seconds: float, negative_prompt: str) -> 
     elif seconds < TRAINED_SECONDS / 2:
         sentences.append(f"{learned}: one as short as this may be poorer.")
     return sentences
+
+
+def _told(take: Take, work: Generator[Progress, None, Result]) -> Generator[tuple[Take, News], None, Result | None]:
+    """Some work for a take, its progress told as that take's; None where it was stopped on the way."""
+    while not take.stopped:
+        try:
+            progress = next(work)
+        except StopIteration as finished:
+            result: Result = finished.value
+            return result
+        yield take, progress
+    work.close()
+    return None
 
 
 def in_house_format(waveform: NDArray[np.float32], rate: int, seconds: float) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ everything is (B, tokens, width).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,22 +63,14 @@ class Conditions:
     text: Tensor
     whole: Tensor
 
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        return self.clip, self.sync, self.text, self.whole
+
     @classmethod
-    def batch(cls, several: list[Conditions]) -> Conditions:
+    def batch(cls, several: Iterable[Conditions]) -> Conditions:
         """Those of several requests as one batch; their lengths must agree."""
-        return cls(
-            *(torch.cat([getattr(each, name) for each in several]) for name in ("clip", "sync", "text", "whole"))
-        )
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What the velocity depends on by time alone, for one step: `condition` (B, 1, width) and what follows from it."""
-
-    condition: Tensor
-    clip: list[tuple[Tensor, ...]]
-    text: list[tuple[Tensor, ...]]
-    final: tuple[Tensor, ...]
+        return cls(*(torch.cat(parts) for parts in zip(*(each.parts for each in several), strict=True)))
 
 
 class TimeEmbedding(nn.Module):
@@ -142,6 +135,12 @@ class FlowNetwork(nn.Module):
         self.joint_blocks = nn.ModuleList(JointBlock(width, last=index == last) for index in range(last + 1))
         self.fused_blocks = nn.ModuleList(FusedBlock(width, kernel=3) for _ in range(architecture.fused_blocks))
         self.final_layer = FinalLayer(width, architecture.channels)
+        # What hangs on time and the whole alone; `moments` has their outputs in this order, after the condition itself.
+        self._timed = [
+            *(block.clip_block.adaLN_modulation for block in self.joint_blocks),
+            *(block.text_block.adaLN_modulation for block in self.joint_blocks),
+            self.final_layer.adaLN_modulation,
+        ]
 
         self.sync_pos_emb = nn.Parameter(torch.zeros(1, 1, SEGMENT_TOKENS, architecture.sync_width))
         self.latent_mean = nn.Parameter(torch.zeros(1, 1, architecture.channels))
@@ -166,46 +165,42 @@ class FlowNetwork(nn.Module):
         """Timing features (1, tokens, 768) that stand for no picture."""
         return self.empty_sync_feat.expand(1, tokens, -1)
 
-    def moments(self, times: Tensor, conditions: Conditions) -> list[Moment]:
-        """What depends on time alone, for each of `times` (K,): all at once, so that each weight is read once."""
-        embedded = self.t_embed(times)[:, None, None]
-        condition = embedded + conditions.whole
-        clip = [block.clip_block.adaLN_modulation(condition) for block in self.joint_blocks]
-        text = [block.text_block.adaLN_modulation(condition) for block in self.joint_blocks]
-        final = self.final_layer.adaLN_modulation(condition)
+    def moments(self, times: Tensor, conditions: Conditions) -> Tensor:
+        """What the velocity depends on by time alone, for each of `times` (K,): (K, B, 1, `moment_width`).
 
-        def at(step: int, parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-            return tuple(part[step] for part in parts)
+        That is a condition, and the modulations that follow from it alone; all times at once, so that each weight is
+        read once.
+        """
+        condition = self.t_embed(times)[:, None, None] + conditions.whole
+        return torch.cat([condition, *(layer(condition) for layer in self._timed)], dim=-1)
 
-        return [
-            Moment(
-                condition[step],
-                [at(step, parts) for parts in clip],
-                [at(step, parts) for parts in text],
-                at(step, final),
-            )
-            for step in range(len(times))
-        ]
+    @property
+    def moment_width(self) -> int:
+        return self.architecture.width * (1 + sum(layer.parts for layer in self._timed))
 
-    def forward(self, latents: Tensor, moment: Moment, conditions: Conditions) -> Tensor:
-        """The velocity (B, N, channels) at `latents` (B, N, channels)."""
+    def forward(self, latents: Tensor, moment: Tensor, conditions: Conditions) -> Tensor:
+        """The velocity (B, N, channels) at `latents` (B, N, channels) and a moment (B, 1, `moment_width`)."""
         count, clip_count = latents.shape[1], conditions.clip.shape[1]
         places = rotation(count, 1.0, latents.device)
         positions = places, rotation(clip_count, count / clip_count, latents.device), None
         nearest = upsampling(conditions.sync.shape[1], count, latents.device)
-        timed = moment.condition + conditions.sync
+        widths = [self.architecture.width * parts for parts in (1, *(layer.parts for layer in self._timed))]
+        condition, *outputs = moment.split(widths, dim=-1)
+        timed = iter([layer.cut(output) for layer, output in zip(self._timed, outputs, strict=True)])
+        clip_modulations, text_modulations = ([next(timed) for _ in self.joint_blocks] for _ in range(2))
+        every = condition + conditions.sync
 
-        def modulation(layer: nn.Module) -> tuple[Tensor, ...]:
+        def modulation(layer: Modulation) -> tuple[Tensor, ...]:
             """That of the latents: made for each token of timing, of which there are fewer, and then spread."""
-            return tuple(part[:, nearest] for part in layer(timed))
+            return layer.cut(layer(every)[:, nearest])
 
         latent, clip, text = self.audio_input_proj(latents), conditions.clip, conditions.text
-        for index, block in enumerate(self.joint_blocks):
-            modulations = modulation(block.latent_block.adaLN_modulation), moment.clip[index], moment.text[index]
+        for block, of_clip, of_text in zip(self.joint_blocks, clip_modulations, text_modulations, strict=True):
+            modulations = modulation(block.latent_block.adaLN_modulation), of_clip, of_text
             latent, clip, text = block((latent, clip, text), modulations, positions)
         for fused in self.fused_blocks:
             latent = fused(latent, modulation(fused.adaLN_modulation), places)
-        velocity: Tensor = self.final_layer(latent, moment.final)
+        velocity: Tensor = self.final_layer(latent, next(timed))
         return velocity
 
     def unnormalise(self, latents: Tensor) -> Tensor:
@@ -219,5 +214,5 @@ def upsampling(tokens: int, count: int, device: torch.device) -> Tensor:
     Reckoned in float32, as the network was trained: at a few places exact arithmetic would give the neighbour.
     """
     middles = torch.arange(count, dtype=torch.float32, device=device) + 0.5
-    scale = torch.tensor(tokens, dtype=torch.float32, device=device) / count
+    scale = torch.full((), tokens, dtype=torch.float32, device=device) / count
     return (middles * scale).floor().long().clamp(max=tokens - 1)

@@ -14,8 +14,9 @@ from torch import Tensor
 from engine.mmaudio.checkpoints import Tensors, build, fill, read
 from engine.mmaudio.clip_towers import ClipTowers, Words
 from engine.mmaudio.decoder import Decoder
-from engine.mmaudio.lengths import Codec
+from engine.mmaudio.lengths import Codec, Lengths
 from engine.mmaudio.network import FlowNetwork
+from engine.mmaudio.sampling import Stepper
 from engine.mmaudio.synchformer import Synchformer
 from engine.mmaudio.variants import CLIP, SYNCHFORMER, VOCABULARY, Variant
 from engine.model import Progress, Unloadable
@@ -24,6 +25,7 @@ TIMING_PREFIX = "vfeat_extractor."
 """Of the published Synchformer only this part is used."""
 
 PROMPTS_KEPT = 64
+STEPPERS_KEPT = 4
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Networks:
 
     def __post_init__(self) -> None:
         self._read = lru_cache(PROMPTS_KEPT)(lambda text: self.clip.read(self.words.tokens(text)))
+        self._steppers = lru_cache(STEPPERS_KEPT)(lambda *shape: Stepper(self.flow, *shape))
 
     @classmethod
     def load(
@@ -78,6 +81,7 @@ class Networks:
         yield Progress(0.0, f"Loading {variant.name}")
         if self.name:
             self.name = ""
+            self._steppers.cache_clear()
             del self.flow, self.decoder
         flow = load_flow(variant, paths[variant.flow], dtype, device)
         yield Progress(0.0, f"Loading the decoder of {variant.name}")
@@ -88,6 +92,11 @@ class Networks:
         """The features (1, 77, 1024) of a prompt; those read lately are remembered."""
         features: Tensor = self._read(text)
         return features
+
+    def stepper(self, count: int, guided: bool, lengths: Lengths) -> Stepper:
+        """What takes that many on by a step; those of shapes had lately are remembered. One walk at a time uses it."""
+        stepper: Stepper = self._steppers(count, guided, lengths)
+        return stepper
 
     def follow(self, frames: Tensor) -> Tensor:
         """Segments (B, 16, 3, 224, 224), -1..1, to timing features (B, 8, 768)."""

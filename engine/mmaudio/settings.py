@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     edges: Edges = "crop"
     # Clips whose features are kept, so that another take of one need not look at it again.
     clips_kept: int = Field(default=64, ge=0)
+    # Requests that wait and go together as one batch; 0: 8 on a GPU, 1 on a processor.
+    at_once: int = Field(default=0, ge=0)
 
     # Which of the engine's workers this is: each has a GPU to itself, as far as there are as many.
     lane: int = Field(default=0, ge=0, validation_alias="ENGINE_LANE")

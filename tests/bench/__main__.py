@@ -6,6 +6,7 @@ the fastest of the parts alone, which is what the machine's other work disturbs 
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import platform
@@ -22,6 +23,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from playwright.sync_api import sync_playwright
 
 from jobs.media import sandbox
@@ -36,6 +38,7 @@ RUNS = 5
 SECONDS, LONG_SECONDS, LARGE_SECONDS = 8, 80, 30
 GROWTH_SECONDS = (8, 16, 32)
 PAGE_PAUSE = 0.4  # seconds between a page's questions while a generation runs
+MMAUDIO_SECONDS = 2
 FPS, WIDTH, HEIGHT = 30, 1280, 720
 PROMPT = "knocks on wood, light wind"
 
@@ -62,6 +65,7 @@ def main() -> None:
         _print(*_foley(clip, home))
         _print(*_mux(clip, long_clip, home))
         _print(*_hosted(home))
+        _print(*_mmaudio(home))
 
 
 # --- The whole job ----------------------------------------------------------------------------------------------------
@@ -230,6 +234,54 @@ def _hosted(home: Path) -> list[Row]:
         ),
         Row("    to hand them over", f"{seconds:.0f} s", "", "one process per core, and the database"),
     ]
+
+
+def _mmaudio(home: Path) -> list[Row]:
+    """MMAudio beside the reference's way, with the same synthetic weights, one after the other on this device."""
+    variant = os.environ.get("BENCH_MMAUDIO_VARIANT", "small_16k")
+    seconds = int(os.environ.get("BENCH_MMAUDIO_SECONDS", MMAUDIO_SECONDS))
+    what = f"MMAudio {variant}: {seconds} s"
+    if importlib.util.find_spec("torch") is None:
+        return [Row(what, "not measured: PyTorch is not installed (make mmaudio)", "1.25", "")]
+    folder, clip = home / "mmaudio", _clip(home / "mmaudio.mp4", seconds)
+    _mmaudio_way("weights", folder, variant)
+
+    def measured(way: str) -> tuple[dict[str, Any], NDArray[np.float32]]:
+        sound = home / f"{way}.npy"
+        cost = json.loads(_mmaudio_way(way, folder, variant, clip, seconds, sound))
+        return cost, np.load(sound)
+
+    (theirs, plain), (ours, sound) = measured("reference"), measured("ours")
+    (reference,), (first, further) = theirs["takes"], ours["takes"]
+    took, took_first, took_further = (sum(take.values()) for take in (reference, first, further))
+
+    def slowest(take: dict[str, float]) -> str:
+        return max(take, key=take.__getitem__)
+
+    def both(name: str) -> str:
+        return "not on a GPU" if ours[name] is None else f"{ours[name]:.0f} MB, reference {theirs[name]:.0f} MB"
+
+    difference = np.linalg.norm(sound - plain) / np.linalg.norm(plain)
+    return [
+        Row(f"{what}, first take", f"{took / took_first:.2f} × the reference’s speed", "1.25", slowest(first)),
+        Row("    a further take of it", f"{took / took_further:.2f} ×", "3", slowest(further)),
+        Row("    seconds of the reference", f"{took:.1f}: {_seconds(reference)}", "", ""),
+        Row("    seconds of our first take", f"{took_first:.1f}: {_seconds(first)}", "", ""),
+        Row("    seconds of our further take", f"{took_further:.1f}: {_seconds(further)}", "", ""),
+        Row("    memory at most", both("megabytes"), "6144 MB", "the weights"),
+        Row("    memory of the GPU at most", both("device_megabytes"), "6144 MB", ""),
+        Row("    cold start", f"{ours['cold']:.1f} s, reference {theirs['cold']:.1f} s", "", "reading the weights"),
+        Row("    the sounds differ by, of their size", f"{difference:.3f}", "", "rounding, which 16 bits do more of"),
+    ]
+
+
+def _mmaudio_way(*arguments: object) -> bytes:
+    command = [sys.executable, "-m", "tests.bench.mmaudio", *map(str, arguments)]
+    return subprocess.check_output(command, cwd=ROOT)
+
+
+def _seconds(take: dict[str, float]) -> str:
+    return ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in take.items())
 
 
 def _fastest(work: Callable[[], object]) -> float:

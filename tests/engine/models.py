@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.model import SAMPLE_RATE, BadInput, Event, Parameters, Progress, Sound, Unloadable
+from engine.model import SAMPLE_RATE, BadInput, Event, News, Parameters, Progress, Sound, Take, Unloadable
 
 
 class Scripted:
@@ -83,6 +83,26 @@ class Broken(Scripted):
 
     def load(self) -> Iterator[Progress]:
         raise ZeroDivisionError("by nothing at all")
+
+
+class Chorus(Scripted):
+    """Up to three takes at once, step by step: until each one's gate is there, or for the time of a few."""
+
+    at_once = 3
+
+    def generate_together(self, takes: Sequence[Take]) -> Generator[tuple[Take, News], None, None]:
+        count, going = len(takes), list(takes)
+        while going := [take for take in going if not take.stopped]:
+            for take in going:
+                deed, _, argument = take.parameters.prompt.partition(" ")
+                if deed == "crash":
+                    os.abort()
+                yield take, Progress(0.5, f"One of {count}")
+                if deed != "wait" or Path(argument).exists():
+                    sound = tone(take.parameters.duration, take.parameters.seed)
+                    yield take, Sound(sound, understood={"together": count})
+                    going.remove(take)
+            time.sleep(0.01)
 
 
 class WithoutWeights:

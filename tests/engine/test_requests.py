@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -225,3 +225,48 @@ def test_results_are_forgotten_after_their_time(tmp_path: Path) -> None:
         wait_for(lambda: forgetful.http.get(submitted["status_url"]).status_code == 404)
         assert forgetful.http.get(audio).status_code == 404
         wait_for(lambda: not [path for path in (tmp_path / "data").glob("run-*/*") if path.name != ".lock"])
+
+
+# --- Several at once --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def chorus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
+    with engine(tmp_path_factory.mktemp("chorus"), model="tests.engine.models:Chorus") as started:
+        yield started
+
+
+def test_requests_that_wait_and_are_alike_run_together(chorus: RunningEngine, gate: Path) -> None:
+    first = chorus.occupy(gate)
+    alike = [chorus.submit(seed=seed) for seed in range(4)]
+    other = chorus.submit(duration=2)
+    alike.insert(2, chorus.submit(seed=4))
+    gate.touch()
+    results = [chorus.result(each).json() for each in (first, *alike, other)]
+    together = [result["understood"]["together"] for result in results]
+    assert together == [1, 3, 3, 2, 3, 2, 1], "the oldest first, and what goes with it; another duration does not"
+    assert [result["seed"] for result in results[1:6]] == [0, 1, 4, 2, 3], "each gets its own"
+
+
+def test_one_that_is_cancelled_leaves_those_it_runs_with(chorus: RunningEngine, gate: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    first = chorus.occupy(gate)
+    leaving, staying = chorus.submit(prompt=f"wait {own}"), chorus.submit(prompt=f"wait {own}")
+    gate.touch()
+    chorus.result(first)
+    for each in (leaving, staying):
+        chorus.wait_until(each, lambda body: any(entry["message"] == "One of 2" for entry in body["logs"]))
+    assert chorus.http.put(leaving["cancel_url"]).status_code == 202
+    assert chorus.result(leaving).status_code == 499
+    assert chorus.http.get(staying["status_url"]).json()["status"] == "IN_PROGRESS"
+    own.touch()
+    assert chorus.result(staying).json()["understood"] == {"together": 2}
+
+
+def test_a_crash_costs_none_of_those_it_ran_with(chorus: RunningEngine, gate: Path) -> None:
+    first = chorus.occupy(gate)
+    bad, good = chorus.submit(prompt="crash"), chorus.submit()
+    gate.touch()
+    chorus.result(first)
+    assert refusal(chorus.result(bad)) == (500, "internal_server_error")
+    assert chorus.result(good).json()["understood"] == {"together": 1}

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,9 +32,8 @@ from engine.mmaudio.lengths import CODEC_16K, CODEC_44K, SEGMENT_FRAMES, Codec, 
 from engine.mmaudio.network import Architecture, Conditions, FlowNetwork, upsampling
 from engine.mmaudio.networks import load_synchformer
 from engine.mmaudio.pictures import Pictures, cropped, squeezed
-from engine.mmaudio.sampling import noise, sample
+from engine.mmaudio.sampling import Stepper, Walker, noise, walk
 from engine.mmaudio.variants import VARIANTS
-from engine.model import Progress
 
 REFERENCE = Path(__file__).resolve().parents[3].parent / "shared" / "mmaudio"
 GOLDEN = REFERENCE / "golden"
@@ -328,24 +328,16 @@ def small_16k(flow: Callable[[str], FlowNetwork]) -> FlowNetwork:
     return flow("small_16k")
 
 
-def walked(steps: Iterator[Progress]) -> Tensor:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            latents: Tensor = finished.value
-            return latents
-
-
 def test_sampling(synth: ModuleType, small_16k: FlowNetwork) -> None:
     """Three walks in one batch: from the picture, against a negative prompt, and from words alone."""
-    made = flow_conditions(synth, small_16k, Lengths.of(8.0, CODEC_16K))
-    wanted, unwanted = (
-        Conditions.batch([made[name] for name in names])
-        for names in (("full", "full", "textonly"), ("empty", "negative", "empty"))
-    )
-    start = inputs(synth, "sample/x0", (1, 250, 20)).expand(3, -1, -1)
-    latents = walked(sample(small_16k, start, wanted, unwanted, 4, 4.5))
+    lengths = Lengths.of(8.0, CODEC_16K)
+    made = flow_conditions(synth, small_16k, lengths)
+    start = inputs(synth, "sample/x0", (1, 250, 20))
+    sides = ("full", "empty"), ("full", "negative"), ("textonly", "empty")
+    walkers = [Walker(start, made[wanted], made[unwanted], 4.5) for wanted, unwanted in sides]
+    for _ in walk(small_16k, partial(Stepper, small_16k), walkers, lengths, 4):
+        pass
+    latents = small_16k.unnormalise(torch.cat([walker.latents for walker in walkers]))
     normalised = (latents - small_16k.latent_mean) / small_16k.latent_std
     file = golden("flow_small_16k")
     # The floor of one velocity, over the steps of the walk and the guidance that weighs them.
