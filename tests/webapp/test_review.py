@@ -8,16 +8,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from jobs import lifecycle
+from jobs import lifecycle, made_history, search
 from jobs.models import Clip, Generation, Stage, Status
 from jobs.review import Filter
 from tests.webapp.conftest import PASSWORD, Elements, member
@@ -134,7 +137,7 @@ def test_the_list_counts_pages_and_operates_on_what_is_chosen(
     Generation.objects.filter(pk=first.pk).update(created_at=LEAP_DAY)
     for _ in range(50):
         ask(prompt="Wind")
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         page = adam.get(reverse("team-jobs"))
     said = words(page)
     assert "All 51 Queued 50 Running 0 Succeeded 0 Failed 1 Cancelled 0" in said
@@ -318,6 +321,54 @@ def test_numbers_and_a_table_of_what_is_found(
     assert "All 2 Queued 2 Running 0" in words(adam.get(address))
     assert "All 2 Queued 2" in words(adam.get(reverse("team-jobs"), {"q": "wind", "counted": "1"}))
     assert "1–3 of 3 jobs" in words(adam.get(reverse("team-jobs"), {"page": "9"}))
+
+
+def test_of_a_long_history_the_table_has_what_the_filter_says_in_its_order(adam: Client, team: Team) -> None:
+    made_history.make(150, seed=5, days=40, team=team, told=lambda _: None)
+    jobs = list(Generation.everything.select_related("clip").order_by("-created_at", "-id"))
+    now = timezone.now()
+    today, dearest, run = timezone.localdate(), Decimal(0), timedelta(0)
+    this_month = today.replace(day=1)
+
+    def ran(job: Generation) -> timedelta:
+        return job.finished_at - job.started_at if job.started_at and job.finished_at else run
+
+    fits: dict[str, Callable[[Generation], bool]] = {
+        "": lambda job: True,
+        "status=failed": lambda job: job.status == Status.FAILED,
+        "backend=fal&dearer=0.005": lambda job: job.backend == "fal" and (job.cost or dearest) > Decimal("0.005"),
+        "longer=10&shorter=30": lambda job: timedelta(seconds=10) < ran(job) < timedelta(seconds=30),
+        "within=month": lambda job: timezone.localtime(job.created_at).date() >= this_month,
+        f"since={today - timedelta(days=9)}&until={today - timedelta(days=2)}": (
+            lambda job: 2 <= (today - timezone.localtime(job.created_at).date()).days <= 9
+        ),
+        "q=rain+mode:text": lambda job: "rain" in job.prompt.lower() and not job.clip,
+        "q=source:made+status:cancelled": lambda job: job.status == Status.CANCELLED,
+        "q=xyzzy": lambda job: False,
+    }
+    orders: dict[str, Callable[[Generation], Any]] = {
+        "newest": lambda job: now - job.created_at,
+        "oldest": lambda job: job.created_at,
+        "slowest": lambda job: (-ran(job), -job.pk),
+        "dearest": lambda job: (-(job.cost or dearest), -job.pk),
+    }
+    for query, fit in fits.items():
+        for order, key in orders.items():
+            answer: Any = adam.get(f"{reverse('team-jobs-csv')}?{query}&order={order}")
+            rows = csv.DictReader(b"".join(answer.streaming_content).decode().splitlines())
+            expected = [job.public_id for job in sorted(jobs, key=key) if fit(job)]
+            assert [row["id"] for row in rows] == expected, (query, order)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no indexes of words")
+def test_on_postgresql_every_part_of_a_search_has_an_index(ask: Ask, stored: Clip) -> None:
+    ask(stored)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = Generation.everything.filter(search.said("ball")).explain()
+    for index in ("jobs_generation_public_id", "generation_remote_request", "generation_prompt_words", "clip_id"):
+        assert index in plan
+    assert "clip_name_words" in Clip.everything.filter(name__icontains="ball").explain()
 
 
 def test_a_team_does_not_see_the_jobs_of_another(ask: Ask) -> None:

@@ -18,9 +18,10 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.http import conditional_page, require_safe
 
 from jobs.backends import registry
-from jobs.models import Generation, Source, Status
+from jobs.models import Generation, Project, Source, Status
 from jobs.review import MODES, ORDERS, WITHIN, Filter, ordered
 from webapp import backends
+from webapp.accounts.models import Team, User
 from webapp.review import spreadsheet, viewing
 from webapp.review.scope import ReviewRequest, Scope, show
 from webapp.review.viewing import View
@@ -33,6 +34,7 @@ COLUMNS = (
     "id", "asked at", "status", "prompt", "team", "person", "clip", "project", "backend", "wait (s)", "run (s)", "cost",
     "unit", "kind of error", "error", "source",
 )  # fmt: skip
+MOST_KNOWN = 200
 NOT_LISTED = ("peaks", "events", "understood", "timings", "upload")
 
 BOX = {"class": "box"}
@@ -51,10 +53,10 @@ class FilterForm(forms.Form):
         required=False, label="When", choices=[("", "Any time"), *WITHIN.items()], widget=forms.Select(BOX)
     )
     backend = forms.ChoiceField(required=False, widget=forms.Select(BOX))
-    person = forms.CharField(required=False, widget=forms.TextInput(BOX))
+    person = forms.CharField(required=False, widget=forms.TextInput(BOX | {"list": "people"}))
     order = forms.ChoiceField(required=False, choices=[*ORDERS.items()], widget=forms.Select(BOX))
-    team = forms.CharField(required=False, widget=forms.TextInput(BOX))
-    project = forms.CharField(required=False, widget=forms.TextInput(BOX))
+    team = forms.CharField(required=False, widget=forms.TextInput(BOX | {"list": "teams"}))
+    project = forms.CharField(required=False, widget=forms.TextInput(BOX | {"list": "projects"}))
     mode = forms.ChoiceField(required=False, choices=[("", "Any"), *MODES.items()], widget=forms.Select(BOX))
     source = forms.ChoiceField(
         required=False, label="Asked from", choices=[("", "Any"), *Source.choices], widget=forms.Select(BOX)
@@ -117,6 +119,7 @@ def index(request: ReviewRequest) -> HttpResponse:
         "status": _status(view.filter),
         "statuses": [("", "All"), *Status.choices],
         "form": FilterForm(view, scope),
+        "known": _known(scope),
         "choices": [(name, label, name in listed["columns"]) for name, label in viewing.columns(scope).items()],
         "usual": ",".join(viewing.usual(scope)),
         "views": _views(request, view),
@@ -249,6 +252,18 @@ def _views(request: ReviewRequest, view: View) -> list[dict[str, Any]]:
         {"name": name, "address": scope.address("jobs", query), "shown": query == view.query, "remove": remove}
         for name, query, remove in views
     ]
+
+
+def _known(scope: Scope) -> dict[str, list[str]]:
+    """What may be meant where a name is asked for, as many as one may look through."""
+    people, projects = User.objects.order_by("email"), Project.objects.order_by("name")
+    if scope.team:
+        people, projects = people.filter(memberships__team=scope.team), projects.filter(team=scope.team)
+    return {
+        "people": list(people.values_list("email", flat=True)[:MOST_KNOWN]),
+        "projects": list(projects.values_list("name", flat=True).distinct()[:MOST_KNOWN]),
+        "teams": [] if scope.team else list(Team.objects.order_by("name").values_list("name", flat=True)[:MOST_KNOWN]),
+    }
 
 
 def _without_status(scope: Scope, view: View) -> str:
