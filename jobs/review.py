@@ -11,13 +11,15 @@ from functools import cached_property
 from urllib.parse import urlencode
 
 from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.lookups import GreaterThan, LessThan
 from django.http import QueryDict
 from django.utils import timezone
 
 from jobs import search
 from jobs.backends import registry
-from jobs.models import Generation, Source, Status
+from jobs.models import Generation, Project, Source, Status
 from jobs.statistics import ENDED, RUN, Spread, spreads
+from webapp.accounts.models import Team, User
 
 MODES = {"video": "Sound for a clip", "text": "Text to audio"}
 WITHIN = {"hour": "The last hour", "today": "Today", "week": "This week", "month": "This month"}
@@ -139,10 +141,11 @@ def _condition(name: str, value: str) -> Q | None:
     if name in ("longer", "shorter", "dearer", "cheaper"):
         return _measured(name, value)
     if name == "person":
-        of_name = Q(created_by__first_name__icontains=value) | Q(created_by__last_name__icontains=value)
-        return Q(created_by__email__icontains=value) | of_name
+        of_name = Q(first_name__icontains=value) | Q(last_name__icontains=value)
+        return search.among("created_by", User.objects.filter(Q(email__icontains=value) | of_name))
     if name in ("team", "project"):
-        return Q(**{f"{name}__public_id": value}) | Q(**{f"{name}__name__icontains": value})
+        there = Team.objects if name == "team" else Project.objects
+        return search.among(name, there.filter(Q(public_id=value) | Q(name__icontains=value)))
     return Q(fingerprint=value) if name == "fingerprint" else search.identified(value)
 
 
@@ -155,8 +158,8 @@ def _measured(name: str, value: str) -> Q | None:
         return None
     if name in ("dearer", "cheaper"):
         return Q(cost__gt=number) if name == "dearer" else Q(cost__lt=number)
-    began = F("finished_at") - timedelta(seconds=number)
-    return Q(started_at__lt=began) if name == "longer" else Q(started_at__gt=began)
+    compared = GreaterThan if name == "longer" else LessThan
+    return Q(compared(RUN, timedelta(seconds=number)))
 
 
 def _day(value: str) -> date | None:

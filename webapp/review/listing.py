@@ -10,6 +10,7 @@ from math import ceil
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -106,11 +107,11 @@ class Head:
 def index(request: ReviewRequest) -> HttpResponse:
     """`GET …/jobs/` with what `View` reads, and `page=`.
 
-    Where there are `MANY` jobs, without their numbers, but for `?counted=1` and a page beyond the last.
+    Where there are `MANY` jobs, without their numbers, but for `?counted=1`.
     """
     scope, view = request.scope, View.of(request.GET, request.scope)
     listed = _list(request, view)
-    counted = bool(request.GET.get("counted")) or listed["page_number"] < _number(request.GET) or not _many(scope)
+    counted = bool(request.GET.get("counted")) or not _many(scope)
     if counted:
         listed |= _numbers(scope, view.filter)
     context = {
@@ -193,19 +194,12 @@ def _seconds(since: datetime | None, until: datetime | None) -> str:
 
 def _list(request: ReviewRequest, view: View) -> dict[str, Any]:
     """The page of the view that the address asks for, the last one where that is beyond it."""
-    scope, page = request.scope, _number(request.GET)
+    scope = request.scope
     columns = view.columns or viewing.usual(scope)
     found = ordered(view.filter.narrow(scope.generations()), view.order).defer(*NOT_LISTED)
     found = found.select_related("team", "created_by", *(name for name in ("clip", "project") if name in columns))
 
-    def rows_of(page: int) -> list[Generation]:
-        first = (page - 1) * ROWS_PER_PAGE
-        return list(found[first : first + ROWS_PER_PAGE + 1])
-
-    rows = rows_of(page)
-    if page > 1 and not rows:
-        page = max(ceil(found.count() / ROWS_PER_PAGE), 1)
-        rows = rows_of(page)
+    page, rows, total = _page(found, _number(request.GET))
 
     def address(page: int) -> str:
         return scope.address("jobs", "&".join(filter(None, (view.query, f"page={page}" if page > 1 else ""))))
@@ -218,7 +212,7 @@ def _list(request: ReviewRequest, view: View) -> dict[str, Any]:
         "rows": [row(request, generation) for generation in rows[:ROWS_PER_PAGE]],
         "first": first + 1,
         "last": first + len(rows[:ROWS_PER_PAGE]),
-        "page_number": page,
+        "total": total,
         "newer": address(page - 1) if page > 1 else "",
         "older": address(page + 1) if len(rows) > ROWS_PER_PAGE else "",
         "narrowed": bool(view.filter.query),
@@ -226,6 +220,23 @@ def _list(request: ReviewRequest, view: View) -> dict[str, Any]:
         "csv": scope.address("jobs-csv", view.query),
         "live": scope.address("jobs-live", "&".join(filter(None, (view.query, f"page={page}")))),
     }
+
+
+def _page(found: QuerySet[Generation], page: int) -> tuple[int, list[Generation], int | None]:
+    """The page, the last one where that is beyond it; its rows and, if there are, one more; and how many there are in
+    all, where that had to be counted: of many, the later ones are read from the end."""
+    first = (page - 1) * ROWS_PER_PAGE
+    if first < MANY:
+        rows = list(found[first : first + ROWS_PER_PAGE + 1])
+        if rows or page == 1:
+            return page, rows, None
+    total = found.count()
+    page = min(page, max(ceil(total / ROWS_PER_PAGE), 1))
+    first = (page - 1) * ROWS_PER_PAGE
+    last = min(first + ROWS_PER_PAGE + 1, total)
+    if first < total / 2:
+        return page, list(found[first:last]), total
+    return page, list(found.reverse()[total - last : total - first])[::-1], total
 
 
 def _heads(scope: Scope, view: View, columns: tuple[str, ...]) -> list[Head]:
