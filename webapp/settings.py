@@ -127,8 +127,13 @@ SIGN_UP_OPEN = environment.flag("SIGN_UP_OPEN")
 INVITATION_DAYS = environment.number("INVITATION_DAYS", 7)
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_CONFIRMATION_AUTHENTICATED_REDIRECT_URL = "/accounts/email/"  # where it is made the one in use
-# Beside allauth's own limits: what a member writes, and what guests of share links do from one address.
-ACCOUNT_RATE_LIMITS = {"comment": "60/m/user", "guest_comment": "10/m/ip,200/d/ip"}
+# Beside allauth's own limits: what a member writes, what guests of share links do from one address, and the passwords
+# that are tried for one link, from wherever.
+ACCOUNT_RATE_LIMITS = {
+    "comment": "60/m/user",
+    "guest_comment": "10/m/ip,200/d/ip",
+    "share_password": "10/m/ip,200/h/key",
+}
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # whoever has no account gets no mail from here
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Soundstage: "

@@ -82,6 +82,7 @@ def test_a_guest_sees_and_hears_what_was_shared_and_nothing_else_of_the_team(
     assert "Rain &lt;b&gt;on&lt;/b&gt; tin" in page
     told = {tag["property"]: tag["content"] for tag in elements.having("property")}
     assert told["og:title"] == "Waves against a pier"
+    assert told["og:description"] == "2 s of sound for pier.mp4, 1 of 2"
     assert told["og:image"] == "http://testserver" + media(link, pier, "poster")
     assert {"name": "robots", "content": "noindex, nofollow"} in elements.having("name")
 
@@ -158,6 +159,17 @@ def test_a_password_opens_the_page_and_its_media_and_guessing_is_slowed_down(ali
     assert answers[0] == 422
     assert answers[-1] == 429
     assert Client().post(address(link), {"password": "seagull"}).status_code == 429
+
+
+def test_guessing_from_everywhere_is_slowed_down_too(alice: Client, pier: Generation, settings: Any) -> None:
+    settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"share_password": "10/m/ip,3/h/key"}
+    link, other = share(alice, pier, password="seagull"), share(alice, pier, password="herring")
+    guesses = [
+        Client(REMOTE_ADDR=f"192.0.2.{number}").post(address(link), {"password": "gull"}).status_code
+        for number in range(5)
+    ]
+    assert guesses == [422, 422, 422, 429, 429]
+    assert Client().post(address(other), {"password": "herring"}).status_code == 302
 
 
 def test_a_link_is_changed_and_what_is_not_touched_stays(alice: Client, pier: Generation) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 
-from allauth.decorators import rate_limit
+from allauth.core import ratelimit
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.hashers import check_password
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -23,8 +23,6 @@ from webapp.sharing import links
 from webapp.sharing.models import ShareLink
 from webapp.studio.results import Page
 
-# For whoever guesses a password.
-LIMIT = {"share_password": "10/m/ip"}
 # Where the session keeps the links whose password was given (with its hash: another one is asked for anew), and those
 # whose visit is counted.
 OPENED, COUNTED = "share_opened", "share_counted"
@@ -67,7 +65,6 @@ def unlisted(
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @unlisted
-@rate_limit(action="share_password", config=LIMIT)  # type: ignore[untyped-decorator]
 def page(request: HttpRequest, share_token: str) -> HttpResponse:
     """`/share/<token>/?g=<id>`: one of what the link shows, the first by default; `POST` with `password` opens it."""
     link = links.find(share_token)
@@ -75,6 +72,8 @@ def page(request: HttpRequest, share_token: str) -> HttpResponse:
     if not generations:
         raise Http404("What this link showed is deleted.")
     if request.method == "POST":
+        if not ratelimit.consume(request, action="share_password", key=link.token):
+            return cast("HttpResponse", ratelimit.respond_429(request))
         right = not link.password or check_password(request.POST.get("password", ""), link.password)
         if not right:
             return render(request, "sharing/locked.html", {"wrong": True}, status=422)
