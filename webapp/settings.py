@@ -246,6 +246,7 @@ if environment.text("S3_BUCKET"):
     }
 MAX_UPLOAD_BYTES = environment.number("MAX_UPLOAD_MB", 500) * 1024 * 1024
 MAX_CLIP_SECONDS = environment.number("MAX_CLIP_SECONDS", 600)
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # each of what is chosen in the library is one
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 # Beside the media folder, so that an accepted upload is moved into place, not copied.
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "incoming"

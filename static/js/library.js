@@ -161,7 +161,8 @@ function goOn() {
   follow();
 }
 
-/** Arrow keys go from card to card, X chooses, F marks as favourite; Enter opens, as for every link. */
+/** Arrow keys go from card to card, X chooses, F marks as favourite, and a full stop leads to what can be done with those
+ * chosen; Enter opens, as for every link. */
 function moveByKeys() {
   list.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
@@ -177,6 +178,8 @@ function moveByKeys() {
       cards[at].querySelector("[data-choose]").click();
     } else if (event.key === "f") {
       cards[at].querySelector("[data-star] button")?.click();
+    } else if (event.key === ".") {
+      document.querySelector("[data-selection]:not([data-idle]) :is(.button, .box)")?.focus();
     }
   });
 }

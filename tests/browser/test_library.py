@@ -53,6 +53,8 @@ def test_arrow_keys_go_from_card_to_card_and_x_chooses(library: Page) -> None:
     expect(library.locator("[data-chosen]")).to_have_text("1 chosen")
     library.keyboard.press("ArrowLeft")
     expect(links.first).to_be_focused()
+    library.keyboard.press(".")
+    expect(library.get_by_label("Tag to add")).to_be_focused()
 
 
 def test_a_picture_plays_silently_under_the_pointer_and_its_button_gives_it_sound(library: Page) -> None:
