@@ -117,6 +117,7 @@ def test_a_sound_goes_from_one_to_the_other_and_out_to_the_client(person: Person
     newest.get_by_label("as B").check()
     colleague.get_by_role("button", name="Compare A and B").click()
     takes = colleague.get_by_role("region", name="Two takes").get_by_role("link", name=PROMPT)
+    expect(takes).to_have_count(2)
     addresses = [take.get_attribute("href") for take in takes.all()]
     assert addresses == [urlsplit(first).path, second]
     colleague.wait_for_load_state()
