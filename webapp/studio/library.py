@@ -40,6 +40,7 @@ PER_PAGE = 24
 MOST_PAGES = 25  # that a single address asks for at once
 MOST_COUNTED = 1000
 CHUNK_BYTES = 256 * 1024
+NAME_BYTES = 230
 
 SOUNDS, CLIPS = "sounds", "clips"
 KINDS = [(SOUNDS, "Sounds"), (CLIPS, "Clips")]
@@ -282,7 +283,8 @@ def _content(storage: Storage, name: str) -> Iterator[bytes]:
 def _own_name(name: str, suffix: str, taken: set[str]) -> str:
     """A file name within the ZIP that no other one has, and that stays within the folder it is unpacked into."""
     safe = "".join(" " if letter in '/\\:*?"<>|' or not letter.isprintable() else letter for letter in name).strip(" .")
-    safe, number = safe or "sound", 1
+    # File systems take 255 bytes; a number and the suffix come to it.
+    safe, number = safe.encode()[:NAME_BYTES].decode(errors="ignore").rstrip(" .") or "sound", 1
     unique = f"{safe}{suffix}"
     while unique.casefold() in taken:
         number += 1
