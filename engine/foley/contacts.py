@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from engine.foley.bodies import Body, Kink
@@ -42,6 +43,15 @@ PART = 0.2
 FAINT = 0.2
 """The same for bodies, whose paths are known better."""
 
+AWAY = 0.25
+"""Of the picture's width: no thing is further from where it was two frames ago."""
+
+EDGE = 2
+"""Cells of the picture's edge in which what moves inwards may have come from outside."""
+
+PAUSE = 0.06
+"""Seconds for which what moves may seem to rest, as a frame is repeated."""
+
 
 @dataclass(frozen=True)
 class _Sign:
@@ -61,7 +71,8 @@ def contacts(glimpses: Sequence[Glimpse], things: Sequence[Body], duration: floa
     kinks: list[_Sign] = []
     for thing in things:
         kinks += _counting([_kinked(kink, thing) for kink in thing.kinks()], FAINT)
-    stops = _counting(_again(_stops([_without(glimpse, things) for glimpse in glimpses], duration)), SHARE)
+    stopped = [_without(_known(glimpse), things) for glimpse in _lasting(glimpses)]
+    stops = _counting(_again(_stops(stopped, duration)), SHARE)
     chosen: list[Event] = []
     for sign in sorted([*_weighed(kinks), *_weighed(stops)], key=lambda each: -each.evidence):
         if all(abs(sign.event.time - other.time) >= APART for other in chosen):
@@ -139,6 +150,36 @@ def _kinked(kink: Kink, thing: Body) -> _Sign:
         size=float(min(1.0, np.pi * thing.radius**2 / (height * width))),
     )
     return _Sign(kink.evidence, kink.evidence, event)
+
+
+def _lasting(glimpses: Sequence[Glimpse]) -> list[Glimpse]:
+    """The glimpses without the stops of what moved from one frame to the next and neither before nor after.
+
+    That is no movement, but a picture that has changed at once: a window opens, a letter is typed. Frames may be
+    repeated in between, so what moved a little earlier moved before; just after a cut or a jump nothing is known of it.
+    """
+    kept = []
+    for index, glimpse in enumerate(glimpses):
+        last = glimpses[max(0, index - 1)]
+        earlier = [each for each in glimpses[max(0, index - 4) : max(0, index - 1)] if last.start - each.end < PAUSE]
+        columns, rows = glimpse.speeds.shape[::-1]
+        moved = np.zeros((rows, columns), np.float32)
+        if not any(each.cut for each in [*earlier, last]):
+            for each in earlier:
+                moved += cv2.resize(each.speeds, (columns, rows))
+        reach = 2 * round(AWAY * columns) + 1
+        near = cv2.dilate(moved, np.ones((reach, reach), np.uint8)) > 0
+        kept.append(replace(glimpse, stops=np.asarray(np.where(near[..., None], glimpse.stops, 0), np.float32)))
+    return kept
+
+
+def _known(glimpse: Glimpse) -> Glimpse:
+    """The glimpse without the stops of what comes into the picture at its edges: where it was can't be known."""
+    stops = glimpse.stops.copy()
+    for across, along in ((stops, 0), (stops.swapaxes(0, 1), 1)):
+        for edge, inwards in ((across[:, :EDGE], 1), (across[:, -EDGE:], -1)):
+            edge[inwards * edge[..., along] > 0.5 * np.hypot(edge[..., 0], edge[..., 1])] = 0
+    return replace(glimpse, stops=stops)
 
 
 def _without(glimpse: Glimpse, things: Sequence[Body]) -> Glimpse:

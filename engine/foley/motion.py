@@ -25,6 +25,18 @@ CELL = 8
 HELD = 0.1
 """Seconds for which an unchanged frame is taken for a repeated one (screen recordings, 24 frames shown as 60)."""
 
+DETAIL = 20
+"""Grey levels by which a picture varies around a point, for its flow there to say something."""
+
+UNLIKE = 4.0
+"""Grey levels by which a picture differs from what its motion would make of the one before, where it is unexplained."""
+
+BROAD = 1 / 3
+"""Of the picture, at least: less that is lit at once is no flash, but something bright that appears."""
+
+LOST = 0.05
+"""Of the picture: if more is unexplained, flow may have lost its way."""
+
 
 @dataclass(frozen=True)
 class Glimpse:
@@ -34,7 +46,7 @@ class Glimpse:
     (left) to 1. Of each cell of the picture `stops` is the velocity that was lost at the instant `start` (see `watch`)
     and `moves` the velocity, both of shape (rows, columns, 2), and `speeds` how fast it moves. `brightening` is the
     mean rise in grey levels (0..255) that motion does not explain. `cut` says that the two frames belong to different
-    shots.
+    shots, or to one whose picture has jumped, as a page does that is scrolled.
     """
 
     start: float
@@ -96,9 +108,13 @@ def _change(pair: tuple[Frame, Frame]) -> _Change:
     if last is frame or min(height, width) < 2 * CELL:
         return _Change(last.time, frame)
     drift = np.asarray(_flow.dis.calc(last.image, frame.image, None), np.float32)  # type: ignore[call-overload]
-    warped = _follow(last.image.astype(np.float32), -drift)
-    unexplained = cv2.blur(frame.image.astype(np.float32) - warped, (CELL, CELL))
-    brightening = float(unexplained.mean())
+    unexplained = _unexplained(last.image, frame.image, drift)
+    if float(np.mean(np.abs(unexplained) > UNLIKE)) > LOST:
+        shift = _shift(last.image, frame.image)
+        if _better(shift, last.image, frame.image, unexplained):
+            return _Change(last.time, frame, cut=True)
+    broad = float(np.mean(unexplained > UNLIKE)) > BROAD
+    brightening = float(unexplained.mean()) if broad else 0.0
     cut = bool(np.abs(unexplained).mean() > 9 and _likeness(last.image, frame.image) < 0.5)
     if cut or brightening > 8:
         return _Change(last.time, frame, brightening=0.0 if cut else brightening, cut=cut)
@@ -109,6 +125,40 @@ def _change(pair: tuple[Frame, Frame]) -> _Change:
     step = frame.time - last.time
     velocity: Field = np.asarray(own / np.float32(step * np.hypot(height, width)), np.float32)
     return _Change(last.time, frame, velocity, drift)
+
+
+def _unexplained(before: Gray, after: Gray, drift: Field) -> Field:
+    """The rise in grey levels (height, width), taken together over cells, that is left when the picture has drifted."""
+    warped = _follow(before.astype(np.float32), -drift)
+    return np.asarray(cv2.blur(after.astype(np.float32) - warped, (CELL, CELL)), np.float32)
+
+
+def _shift(before: Gray, after: Gray) -> Field:
+    """The picture's motion if all of it moves alike, however far: by phase correlation (Kuglin and Hines, 1975)."""
+    height, width = after.shape
+    half = width // 2, height // 2
+    one, other = (cv2.resize(image, half, interpolation=cv2.INTER_AREA).astype(np.float32) for image in (before, after))
+    (x, y), _ = cv2.phaseCorrelate(one, other, cv2.createHanningWindow(half, cv2.CV_32F))
+    return np.full((height, width, 2), (2 * x, 2 * y), np.float32)
+
+
+def _better(shift: Field, before: Gray, after: Gray, unexplained: Field) -> bool:
+    """Whether a shift explains what flow leaves unexplained: a page that is scrolled by more than its lines are apart.
+
+    What stays in its place on such a page, and what comes into sight, is explained by neither.
+    """
+    detailed = _detailed(after)
+    if float(np.hypot(*shift[0, 0])) < 1.0 or not detailed.any():
+        return False
+    flow, shifted = (
+        float(np.mean(np.abs(each[detailed]) > UNLIKE)) for each in (unexplained, _unexplained(before, after, shift))
+    )
+    return shifted < min(1 / 3, 0.8 * flow)
+
+
+def _detailed(image: Gray) -> NDArray[np.bool]:
+    """Where a picture has detail, of its shape: where it is bare its flow says nothing."""
+    return np.asarray(cv2.morphologyEx(image, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8)) > DETAIL)
 
 
 def _glimpse(before: _Change, after: _Change) -> Glimpse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -44,20 +45,31 @@ def test_contacts_are_found_in_a_hundred_made_scenes(tmp_path: Path) -> None:
         worst.append((hit - max(len(scene.contacts), len(contacts)), seed, scene.described))
     worst.sort()
     assert hits / true >= 0.95, worst[:10]
-    assert hits / found >= 0.94, worst[:10]
+    assert hits / found >= 0.95, worst[:10]
     assert lit / flashes >= 0.9
 
 
-def test_a_recorded_screen_has_no_contacts(tmp_path: Path) -> None:
-    """A pointer glides over a page of text, and where it rests all frames repeat: nothing strikes."""
-    page = clips.plain(320, 180, 245)(0.0)
+def page(height: int) -> clips.Image:
+    """A screen 320 pixels wide, of lines of words and gaps between paragraphs."""
+    image = clips.plain(320, height, 245)(0.0)
     random = np.random.default_rng(2)
-    for index in range(160):
-        top, left = 16 + 14 * (index // 20), 20 + 14 * (index % 20)
-        page[top : top + 7, left : left + int(random.integers(4, 10))] = 40
+    top = 20
+    while top < height - 10:
+        words = [
+            "".join(chr(97 + int(letter)) for letter in random.integers(0, 26, size)) for size in (7, 3, 9, 5, 8, 4)
+        ]
+        line = " ".join(random.permutation(words)[: int(random.integers(3, 7))])
+        cv2.putText(image, line, (16, top), cv2.FONT_HERSHEY_PLAIN, 0.8, (40, 40, 40), 1, cv2.LINE_AA)
+        top += int(random.choice([14, 14, 14, 26]))
+    return image
+
+
+def test_a_pointer_on_a_recorded_screen_strikes_nothing(tmp_path: Path) -> None:
+    """It glides over a page of text, and where it rests all frames repeat."""
+    screen = page(180)
 
     def picture(time: float) -> clips.Image:
-        image = page.copy()
+        image = screen.copy()
         glide = 0.5 - 0.5 * math.cos(math.pi * np.clip(time - 0.8, 0, 1.2) / 1.2)
         x, y = 60 + 180 * glide, 120 - 60 * glide
         image[round(y) : round(y) + 9, round(x) : round(x) + 6] = 0
@@ -65,6 +77,27 @@ def test_a_recorded_screen_has_no_contacts(tmp_path: Path) -> None:
 
     clips.film(tmp_path / "clip.mp4", picture, fps=60.0, seconds=3.0)
     assert seen(tmp_path / "clip.mp4", 3.0).events == ()
+
+
+def test_what_opens_is_typed_or_scrolled_strikes_nothing(tmp_path: Path) -> None:
+    """Letters are typed, a window opens and closes, and the page is scrolled, by the wheel and then by dragging."""
+    whole, window = page(900), np.full((90, 150, 3), (190, 120, 60), np.uint8)
+
+    def picture(time: float) -> clips.Image:
+        wheel = sum(time >= turn for turn in (1.9, 1.98, 2.06))
+        dragged = 0.5 - 0.5 * math.cos(math.pi * np.clip((time - 2.5) / 0.5, 0, 1))
+        top = round(60 * wheel + 250 * dragged)
+        image = whole[top : top + 180].copy()
+        if time < 1.9:
+            image[120:150] = 245
+        for letter in range(sum(time >= typed for typed in (0.3, 0.45, 0.65, 0.8)) * (time < 1.9)):
+            image[130:142, 30 + 14 * letter : 38 + 14 * letter] = 30
+        if 1.1 <= time < 1.5:
+            image[30:120, 120:270] = window
+        return image
+
+    clips.film(tmp_path / "clip.mp4", picture, seconds=3.3)
+    assert seen(tmp_path / "clip.mp4", 3.3).events == ()
 
 
 def test_slow_motion_keeps_its_contacts_and_has_no_more(tmp_path: Path) -> None:
