@@ -75,7 +75,8 @@ def _misfits(things: Sequence[Body], pointer: Pointer) -> list[float]:
 
 def only_bodies(glimpse: Glimpse, things: Sequence[Body]) -> Glimpse:
     """A glimpse in which nothing but the subject moves, and no light changes."""
-    still = replace(glimpse, speed=0.0, stops=np.zeros_like(glimpse.stops), brightening=0.0)
+    nothing = np.zeros_like(glimpse.changes)
+    still = replace(glimpse, speed=0.0, stops=np.zeros_like(glimpse.stops), changes=nothing, brightening=0.0)
     for thing in things:
         if thing.times[0] <= glimpse.start and glimpse.end <= thing.times[-1] + 1e-6:
             ends = np.array([glimpse.start, glimpse.end])
@@ -105,7 +106,8 @@ def only_liveliest(glimpses: Sequence[Glimpse], pointer: Pointer) -> list[Glimps
         total = float(speeds.sum())
         x = float(speeds.sum(axis=0) @ columns) / total if total > 0 else 0.5
         stops = glimpse.stops * part[..., None]
-        kept.append(replace(glimpse, stops=stops, speeds=speeds, speed=float(speeds.mean()), x=x))
+        changes = glimpse.changes * part
+        kept.append(replace(glimpse, stops=stops, speeds=speeds, changes=changes, speed=float(speeds.mean()), x=x))
     return kept
 
 

@@ -31,8 +31,17 @@ DETAIL = 20
 UNLIKE = 4.0
 """Grey levels by which a picture differs from what its motion would make of the one before, where it is unexplained."""
 
+RESTED = 0.06
+"""Seconds of repeated frames, at least two: longer than films shown at a higher rate repeat theirs."""
+
+CLEARLY = 4.0
+"""How many times its noise a picture must change for something else to be there."""
+
 BROAD = 1 / 3
 """Of the picture, at least: less that is lit at once is no flash, but something bright that appears."""
+
+PAGE = 0.25
+"""Of the picture, at least: with less detail it is no page, but a thing before something bare."""
 
 LOST = 0.05
 """Of the picture: if more is unexplained, flow may have lost its way."""
@@ -44,9 +53,10 @@ class Glimpse:
 
     `speed` is the mean over the picture of how fast things move by themselves, `x` the place of that motion from 0
     (left) to 1. Of each cell of the picture `stops` is the velocity that was lost at the instant `start` (see `watch`)
-    and `moves` the velocity, both of shape (rows, columns, 2), and `speeds` how fast it moves. `brightening` is the
-    mean rise in grey levels (0..255) that motion does not explain. `cut` says that the two frames belong to different
-    shots, or to one whose picture has jumped, as a page does that is scrolled.
+    and `moves` the velocity, both of shape (rows, columns, 2), `speeds` how fast it moves, and `changes` the share of
+    it in which the picture is clearly another. `brightening` is the mean rise in grey levels (0..255) that motion does
+    not explain. `cut` says that the two frames belong to different shots, or to one whose picture has jumped, as a page
+    does that is scrolled; `rested` that the first was repeated for a while before the second.
     """
 
     start: float
@@ -56,22 +66,33 @@ class Glimpse:
     stops: Field
     moves: Field
     speeds: Field
+    changes: Field
     brightening: float
     cut: bool
+    rested: bool
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two frames that follow each other; `rested` as in `Glimpse`."""
+
+    last: Frame
+    frame: Frame
+    rested: bool = False
 
 
 @dataclass(frozen=True)
 class _Change:
-    """What two frames say by themselves. `frame` is the later one, of `shape` (height, width).
+    """What two frames say by themselves.
 
     `velocity` is the motion less the camera's in diagonals per second, `drift` all of it in pixels; both are None where
     no motion can be told: across a cut, in a flash, in too small a picture.
     """
 
-    start: float
-    frame: Frame
+    pair: _Pair
     velocity: Field | None = None
     drift: Field | None = None
+    changes: Field | None = None
     brightening: float = 0.0
     cut: bool = False
 
@@ -88,43 +109,47 @@ def watch(frames: Iterable[Frame]) -> Iterator[tuple[Frame, Glimpse | None]]:
     """
     before: _Change | None = None
     for change in ahead(_change, _pairs(frames)):
-        yield change.frame, _glimpse(before, change) if before else None
+        yield change.pair.frame, _glimpse(before, change) if before else None
         before = change
 
 
-def _pairs(frames: Iterable[Frame]) -> Iterator[tuple[Frame, Frame]]:
+def _pairs(frames: Iterable[Frame]) -> Iterator[_Pair]:
     """Each frame with the one before it, the first with itself; without those that only repeat the one before."""
     last: Frame | None = None
+    repeated = 0
     for frame in frames:
         if last and frame.time - last.time < HELD and int(cv2.absdiff(last.image, frame.image).max()) <= 2:
+            repeated += 1
             continue
-        yield last or frame, frame
-        last = frame
+        yield _Pair(last or frame, frame, repeated > 1 and last is not None and frame.time - last.time > RESTED)
+        last, repeated = frame, 0
 
 
-def _change(pair: tuple[Frame, Frame]) -> _Change:
-    last, frame = pair
+def _change(pair: _Pair) -> _Change:
+    last, frame = pair.last, pair.frame
     height, width = frame.image.shape
     if last is frame or min(height, width) < 2 * CELL:
-        return _Change(last.time, frame)
+        return _Change(pair)
     drift = np.asarray(_flow.dis.calc(last.image, frame.image, None), np.float32)  # type: ignore[call-overload]
     unexplained = _unexplained(last.image, frame.image, drift)
     if float(np.mean(np.abs(unexplained) > UNLIKE)) > LOST:
         shift = _shift(last.image, frame.image)
         if _better(shift, last.image, frame.image, unexplained):
-            return _Change(last.time, frame, cut=True)
+            return _Change(pair, cut=True)
     broad = float(np.mean(unexplained > UNLIKE)) > BROAD
     brightening = float(unexplained.mean()) if broad else 0.0
     cut = bool(np.abs(unexplained).mean() > 9 and _likeness(last.image, frame.image) < 0.5)
     if cut or brightening > 8:
-        return _Change(last.time, frame, brightening=0.0 if cut else brightening, cut=cut)
+        return _Change(pair, brightening=0.0 if cut else brightening, cut=cut)
     difference = cv2.absdiff(last.image, frame.image)
     noise = max(2.0, 3.0 * median(difference))
-    _, changed = cv2.threshold(cv2.blur(difference, (5, 5)), noise, 255, cv2.THRESH_BINARY)
+    blurred = cv2.blur(difference, (5, 5))
+    _, changed = cv2.threshold(blurred, noise, 255, cv2.THRESH_BINARY)
+    changes = _means(np.asarray(blurred > CLEARLY * noise, np.float32))
     own = cv2.copyTo(drift - _camera(drift), changed)
     step = frame.time - last.time
     velocity: Field = np.asarray(own / np.float32(step * np.hypot(height, width)), np.float32)
-    return _Change(last.time, frame, velocity, drift)
+    return _Change(pair, velocity, drift, changes)
 
 
 def _unexplained(before: Gray, after: Gray, drift: Field) -> Field:
@@ -148,7 +173,7 @@ def _better(shift: Field, before: Gray, after: Gray, unexplained: Field) -> bool
     What stays in its place on such a page, and what comes into sight, is explained by neither.
     """
     detailed = _detailed(after)
-    if float(np.hypot(*shift[0, 0])) < 1.0 or not detailed.any():
+    if float(np.hypot(*shift[0, 0])) < 1.0 or float(np.mean(detailed)) < PAGE:
         return False
     flow, shifted = (
         float(np.mean(np.abs(each[detailed]) > UNLIKE)) for each in (unexplained, _unexplained(before, after, shift))
@@ -162,11 +187,11 @@ def _detailed(image: Gray) -> NDArray[np.bool]:
 
 
 def _glimpse(before: _Change, after: _Change) -> Glimpse:
-    start, end = after.start, after.frame.time
-    if after.velocity is None:
-        shape = after.frame.image.shape
+    start, end, rested = after.pair.last.time, after.pair.frame.time, after.pair.rested
+    if after.velocity is None or after.changes is None:
+        shape = after.pair.frame.image.shape
         speeds, stops = (_cells(np.zeros((*shape, *each), np.float32)) for each in ((), (2,)))
-        return Glimpse(start, end, 0.0, 0.5, stops, stops, speeds, after.brightening, after.cut)
+        return Glimpse(start, end, 0.0, 0.5, stops, stops, speeds, speeds, after.brightening, after.cut, rested)
     speed = length(*parts(after.velocity))
     stops = np.zeros_like(after.velocity)
     if before.velocity is not None and before.drift is not None:
@@ -174,7 +199,7 @@ def _glimpse(before: _Change, after: _Change) -> Glimpse:
     total, width = float(speed.sum()), speed.shape[1]
     x = float((speed.sum(0) @ np.arange(width)) / total / max(1, width - 1)) if total > 0 else 0.5
     stops, moves, speeds = _cells(stops), _cells(after.velocity), _cells(speed)
-    return Glimpse(start, end, float(speed.mean()), x, stops, moves, speeds, 0.0, False)
+    return Glimpse(start, end, float(speed.mean()), x, stops, moves, speeds, after.changes, 0.0, False, rested)
 
 
 class _Flow(threading.local):
@@ -259,6 +284,11 @@ def _likeness(one: Gray, other: Gray) -> float:
 
 def _cells(values: Field) -> Field:
     """Means over cells of the picture, softened over the neighbours."""
+    return np.asarray(cv2.GaussianBlur(_means(values), (0, 0), 1), np.float32)
+
+
+def _means(values: Field) -> Field:
+    """Means over cells of the picture."""
     height, width = values.shape[:2]
     size = (max(1, width // CELL), max(1, height // CELL))
-    return np.asarray(cv2.GaussianBlur(cv2.resize(values, size, interpolation=cv2.INTER_AREA), (0, 0), 1), np.float32)
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)

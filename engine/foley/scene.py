@@ -12,8 +12,8 @@ from engine.model import Event
 
 Curve = NDArray[np.float64]
 
-Moment = Literal["contact", "start"]
-"""What of a movement a sound answers to: something stops or turns back at once, or begins to move at once."""
+Moment = Literal["contact", "start", "appearance"]
+"""What a sound answers to: something stops or turns back at once, begins to move at once, or is there at once too."""
 
 CURVE_RATE = 100.0
 """Hz; the motion curves of a scene are sampled at this rate, whatever the clip's frame rate."""
@@ -48,19 +48,27 @@ class Scene:
     the motion energy 0..1 (1: as lively as the clip gets, 0: still), `liveliness` the absolute level of motion in the
     whole clip 0..1 (a still clip and a wild one differ), `pan` where the motion is, 0 (left) to 1 (right). `cadence` is
     the rate of periodic motion in Hz, None where there is none. `events` are the contacts and flashes, `starts` the
-    instants at which a movement begins at once; both are sorted by time.
+    instants at which a movement begins at once, `appearances` those at which the picture changes at once where nothing
+    moves; all are sorted by time.
     """
 
     duration: float
     events: tuple[Event, ...] = ()
     starts: tuple[Event, ...] = ()
+    appearances: tuple[Event, ...] = ()
     motion: Curve = field(default_factory=lambda: np.zeros(1))
     pan: Curve = field(default_factory=lambda: np.full(1, 0.5))
     liveliness: float = 0.0
     cadence: float | None = None
 
     def instants(self, moment: Moment) -> tuple[Event, ...]:
-        """What a sound of this moment answers to, by time; where no movement begins at once, contacts have to do."""
+        """What a sound of this moment answers to, by time.
+
+        Where no movement begins at once, contacts have to do. A key is pressed by a finger in one clip and by no one in
+        a recording of the screen: what answers to appearances answers to contacts too.
+        """
+        if moment == "appearance":
+            return tuple(sorted([*self.events, *self.appearances], key=lambda event: event.time))
         if moment == "contact" or not self.starts:
             return self.events
         flashes = [event for event in self.events if event.kind == "flash"]

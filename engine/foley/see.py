@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engine.foley.appearances import appearances
 from engine.foley.bodies import Body, bodies
 from engine.foley.contacts import contacts, speaking
 from engine.foley.focus import candidates, only_bodies, only_liveliest, subject
@@ -75,6 +76,7 @@ def _scene(glimpses: Sequence[Glimpse], found: Sequence[Body], duration: float, 
         duration=duration,
         events=tuple(events),
         starts=tuple(starts(glimpses, duration)),
+        appearances=tuple(appearances(glimpses)),
         motion=motion,
         pan=_curve(points, seen, [glimpse.x for glimpse in seen], 0.5),
         liveliness=mean / (mean + LIVELY),

@@ -94,7 +94,10 @@ def spot(plan: Plan, scene: Scene, prompt_strength: float, focus: bool, seen: bo
 
 
 def from_picture(plan: Plan, scene: Scene, focus: bool, seen: bool) -> tuple[tuple[Layer, ...], str]:
-    """Layers for a prompt that names no sound: impacts where things hit, air where things move, else a quiet room."""
+    """Layers for a prompt that names no sound.
+
+    Impacts where things hit, clicks where things only appear, air where things move, else a quiet room.
+    """
     families = lexicon().families
     layers: list[Layer] = []
     if scene.events:
@@ -102,6 +105,8 @@ def from_picture(plan: Plan, scene: Scene, focus: bool, seen: bool) -> tuple[tup
         # Small things are more often hard and light, what fills the picture is more often wooden and heavy.
         material = "plastic" if size < 0.02 else "wood"
         layers.append(Layer(families["impact"], "", replace(plan.manner, material=plan.manner.material or material)))
+    elif scene.appearances:
+        layers.append(Layer(families["ui_click"], "", plan.manner))
     if seen and float(np.max(scene.motion, initial=0.0)) > _MOVING:
         gentle = replace(plan.manner, intensity=0.6 * plan.manner.intensity)
         layers.append(Layer(families["whoosh"], "", gentle, prominence=-6.0))

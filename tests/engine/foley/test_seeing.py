@@ -79,9 +79,10 @@ def test_a_pointer_on_a_recorded_screen_strikes_nothing(tmp_path: Path) -> None:
     assert seen(tmp_path / "clip.mp4", 3.0).events == ()
 
 
-def test_what_opens_is_typed_or_scrolled_strikes_nothing(tmp_path: Path) -> None:
+def test_what_is_typed_or_opens_appears_and_strikes_nothing(tmp_path: Path) -> None:
     """Letters are typed, a window opens and closes, and the page is scrolled, by the wheel and then by dragging."""
     whole, window = page(900), np.full((90, 150, 3), (190, 120, 60), np.uint8)
+    typed, opened, closed = (0.3, 0.45, 0.65, 0.8), 1.1, 1.5
 
     def picture(time: float) -> clips.Image:
         wheel = sum(time >= turn for turn in (1.9, 1.98, 2.06))
@@ -90,14 +91,18 @@ def test_what_opens_is_typed_or_scrolled_strikes_nothing(tmp_path: Path) -> None
         image = whole[top : top + 180].copy()
         if time < 1.9:
             image[120:150] = 245
-        for letter in range(sum(time >= typed for typed in (0.3, 0.45, 0.65, 0.8)) * (time < 1.9)):
+        for letter in range(sum(time >= key for key in typed) * (time < 1.9)):
             image[130:142, 30 + 14 * letter : 38 + 14 * letter] = 30
-        if 1.1 <= time < 1.5:
+        if opened <= time < closed:
             image[30:120, 120:270] = window
         return image
 
     clips.film(tmp_path / "clip.mp4", picture, seconds=3.3)
-    assert seen(tmp_path / "clip.mp4", 3.3).events == ()
+    scene = seen(tmp_path / "clip.mp4", 3.3)
+    assert scene.events == ()
+    found, true = [event.time for event in scene.appearances], (*typed, opened, closed)
+    assert matched(found, true, 0.04) == len(true) == len(found)
+    assert scene.instants("appearance") == scene.appearances
 
 
 def test_slow_motion_keeps_its_contacts_and_has_no_more(tmp_path: Path) -> None:
