@@ -88,7 +88,7 @@ def make_everything() -> dict[str, Any]:
     from django.core.files import File
     from django.utils import timezone
 
-    from jobs import keys, projects, trash
+    from jobs import failures, keys, projects, trash
     from jobs.media.loudness import loudness
     from jobs.models import Clip, Generation, Stage, Status
     from webapp.accounts import invitations
@@ -173,6 +173,9 @@ def make_everything() -> dict[str, Any]:
     deleted = generation(tall, Status.SUCCEEDED, prompt="Thunder that nobody wanted")
     trash.discard(team, colleague, [], [Generation.objects.get(public_id=deleted)])
     running: dict[str, Any] = {"stage": Stage.GENERATING, "progress": 46, "message": "Shaping 6 impacts: wood on stone"}
+    down = "The sound engine can’t be reached. Try again in a moment."
+    failed: dict[str, Any] = {"error": down, "error_kind": "down", "failed_at": now}
+    failed["fingerprint"] = failures.group_of("engine", "down", down)
     bought: dict[str, Any] = {"backend": "fal", "cost": "0.006", "submitted_at": now}
     return {
         "sessions": {
@@ -193,9 +196,7 @@ def make_everything() -> dict[str, Any]:
             "tall": generation(tall, Status.SUCCEEDED),
             "awaiting_preview": generation(foreign, Status.SUCCEEDED),
             "sound": generation(None, Status.SUCCEEDED, prompt="Rain on a tin roof"),
-            "failed": generation(
-                silent, Status.FAILED, error="The sound engine can’t be reached. Try again in a moment."
-            ),
+            "failed": generation(silent, Status.FAILED, **failed),
             "failed_sound": generation(None, Status.FAILED, error="The sound engine did not finish within 15 minutes."),
             "cancelled": generation(tall, Status.CANCELLED),
             "bought": generation(silent, Status.SUCCEEDED, level=0.5, **bought),

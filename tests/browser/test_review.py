@@ -16,18 +16,21 @@ PHONE = {"width": 390, "height": 844}
 PAGES = ("", "?q=colour:red&columns=kind&columns=run&longer=1", "failures/", "statistics/", "audit/", "job/{failed}/")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_for_everybody_in_the_team_and_in_the_administration(
-    visit: Visit, site: Site, scheme: str
+@pytest.mark.parametrize(
+    ("name", "within", "scheme", "around"),
+    [("alice", "/team/jobs/", "dark", "Library"), ("root", "/admin/review/", "light", "View site")],
+    ids=["team", "administration"],
+)
+def test_every_page_is_for_everybody(
+    visit: Visit, site: Site, name: str, within: str, scheme: str, around: str
 ) -> None:
-    for name, within in (("alice", "/team/jobs/"), ("root", "/admin/review/")):
-        page = visit(name, color_scheme=scheme, viewport=PHONE, reduced_motion="reduce")
-        for address in PAGES:
-            page.goto(within + address.format(**site.generations))
-            expect(page.get_by_role("link", name="Library" if name == "alice" else "View site")).to_be_visible()
-            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], page.url
-            found = Axe().run(page, context=".review")
-            assert found.violations_count == 0, found.generate_report()
+    page = visit(name, color_scheme=scheme, viewport=PHONE, reduced_motion="reduce")
+    for address in PAGES:
+        page.goto(within + address.format(**site.generations))
+        expect(page.get_by_role("link", name=around)).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], page.url
+        found = Axe().run(page, context=".review")
+        assert found.violations_count == 0, found.generate_report()
 
 
 def test_the_list_goes_on_by_itself_but_not_under_a_choice_nor_when_it_is_paused(page: Page, visit: Visit) -> None:
