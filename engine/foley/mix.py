@@ -55,6 +55,7 @@ def mix(stems: list[Stem], room: str, detail: Detail, loudness: float = LOUDNESS
 def _in_room(stems: list[Stem], response: Signal) -> Signal:
     """The stems together, with what the room answers."""
     bus, sent = _balanced(stems)
+    response = response[: len(bus)]  # what comes after the end is not heard
     if len(response):
         for side in range(2):
             bus[:, side] += dsp.oaconvolve(sent[:, side], response[:, side])[: len(bus)]
@@ -71,7 +72,7 @@ def _balanced(stems: list[Stem]) -> tuple[Signal, Signal]:
     dry, sent = np.zeros((length, 2)), np.zeros((length, 2))
     foremost = max(_UNDER[stem.role] for stem in stems)
     for stem in stems:
-        measured = measure(stem.samples)
+        measured = measure(stem.samples) if len(stems) > 1 else LOUDNESS  # alone it stands beside nothing
         if not np.isfinite(measured):
             continue
         level = LOUDNESS - measured + _UNDER[stem.role] - foremost + stem.level

@@ -63,15 +63,16 @@ def tilt(signal: Signal, brightness: float) -> Signal:
 
 def saturate(signal: Signal, drive: float) -> Signal:
     """A mono signal driven into tanh: thicker and harder. At four times the rate, so that no harmonic folds back."""
-    kept: Any = _quadruple()
-    driven = np.tanh(drive * dsp.resample_poly(signal, 4, 1, window=kept))
-    return np.asarray(dsp.resample_poly(driven, 1, 4, window=kept))
+    # Up: whole up to `HIGHEST`, gone from its first image on. Down: gone from 20.5 kHz on, so that nothing folds back.
+    up, down = _quadruple(257, 21_500.0), _quadruple(449, 19_100.0)
+    driven = np.tanh(drive * dsp.resample_poly(signal, 4, 1, window=up))
+    return np.asarray(dsp.resample_poly(driven, 1, 4, window=down))
 
 
-@lru_cache(maxsize=1)
-def _quadruple() -> Signal:
-    """A lowpass at four times the rate: whole up to `HIGHEST`, 100 dB down where it would fold back onto that."""
-    return np.asarray(dsp.firwin(257, 21_500.0, window=("kaiser", 10.0), fs=4 * RATE))
+@lru_cache(maxsize=2)
+def _quadruple(taps: int, hz: float) -> Any:
+    """A lowpass at four times the rate of so many taps, half way down at `hz`, then by 100 dB."""
+    return dsp.firwin(taps, hz, window=("kaiser", 10.0), fs=4 * RATE)
 
 
 def dynamics(signal: Signal, force: float, softest: float = 0.3) -> Signal:

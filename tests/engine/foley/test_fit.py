@@ -23,6 +23,7 @@ SECONDS = 1.5
 
 BANDS = np.geomspace(60.0, 18_000.0, 31)
 _WINDOW, _HOP = 1024, 480
+_IN_BAND = (np.digitize(np.fft.rfftfreq(_WINDOW, 1 / SAMPLE_RATE), BANDS)[:, None] == np.arange(1, 31)).astype(float)
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,7 @@ def described(samples: Signal) -> Signal:
     heard /= np.abs(heard).max()
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(heard, _WINDOW // 2), _WINDOW)[::_HOP]
     power = np.abs(np.fft.rfft(frames * np.hanning(_WINDOW), axis=1)) ** 2
-    band = np.digitize(np.fft.rfftfreq(_WINDOW, 1 / SAMPLE_RATE), BANDS) - 1
-    bands = np.stack([power[:, band == index].sum(axis=1) for index in range(30)], axis=1)
+    bands = power @ _IN_BAND
     levels = np.maximum(decibels(bands / bands.max()), -70.0)
     course = np.maximum(decibels(bands.sum(axis=1) / bands.sum(axis=1).max()), -70.0)
     rhythms = [
