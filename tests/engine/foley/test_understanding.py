@@ -266,6 +266,13 @@ def test_comparisons_are_understood(less: str, more: str, quality: str) -> None:
         ("the lake", ["water"]),
         ("a rooster crows", ["birds"]),
         ("women in a marble lobby, high heels", ["footsteps"]),
+        ("horses pull a cart", ["gallop"]),
+        ("a drone flies", ["drone", "whoosh"]),
+        ("a swarm of flies", ["insect_buzz"]),
+        ("a subway arriving in a station", ["train"]),
+        ("a match is struck", ["fire"]),
+        ("a kite flutters", ["cloth"]),
+        ("bubble wrap pops", ["cork"]),
     ],
 )
 def test_the_company_of_a_word_decides_between_its_meanings(prompt: str, expected: list[str]) -> None:
