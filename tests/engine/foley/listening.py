@@ -94,14 +94,6 @@ def flatness(samples: Signal) -> float:
     return float(np.exp(np.mean(np.log(power))) / power.mean())
 
 
-def profile(samples: Signal) -> Signal:
-    """The level in each third of an octave, in dB beside the loudest, at least -60."""
-    frequency, power = spectrum(samples)
-    band = np.digitize(frequency, BANDS[1:-1])
-    levels = decibels(np.bincount(band, power, minlength=len(BANDS) - 1))
-    return np.asarray(np.maximum(levels - levels.max(), -60.0))
-
-
 def level(samples: Signal) -> float:
     """The RMS level in dBFS, the mean of both channels."""
     return float(decibels(np.mean(np.asarray(samples, np.float64) ** 2)))

@@ -12,7 +12,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from engine.foley.lexicon import lexicon
 from engine.model import SAMPLE_RATE, Sound
-from tests.engine.foley.listening import Signal, decibels, generate, mono
+from tests.engine.foley.listening import Signal, decibels, generate, level, mono
 
 pytestmark = pytest.mark.timeout(600)  # a few hundred takes, once
 
@@ -90,6 +90,11 @@ def test_there_are_sixty_families_and_each_is_known_by_its_words(takes: list[Tak
         or take.sound.understood["unknown"]
     ]
     assert misheard == []
+
+
+def test_every_take_sounds(takes: list[Take]) -> None:
+    assert all(np.isfinite(take.sound.samples).all() for take in takes)
+    assert [take.prompt for take in takes if level(take.sound.samples) <= -45] == []
 
 
 def test_who_has_heard_half_of_the_takes_knows_the_family_of_the_others(takes: list[Take]) -> None:
