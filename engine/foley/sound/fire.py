@@ -19,13 +19,14 @@ from engine.foley.sound.noise import burst, paint, wander
 _CENTRES = np.array([30.0, 70.0, 130.0, 250.0, 500.0, 1000.0, 2500.0, 6000.0, 14_000.0])
 _HISS = np.array([0.0, 0.0, 0.0, 0.0, 0.02, 0.35, 0.9, 1.0, 0.5])
 _SLOPE = 1.25  # of the roar's amplitude
-_KINDS, _OF_EACH = 6, 6  # cracks of as many sizes, each an octave stronger than the one before, and of each so many
+_KINDS, _OF_EACH = 5, 6  # cracks of as many sizes, each an octave stronger than the one before, and of each so many
 _TAIL = 1.5  # exponent of the cracks' strengths: one in 2^1.5 is twice as strong
 
 
 def fire(bed: Bed) -> Signal:
-    """A candle flutters, a campfire crackles, a blaze roars: by intensity and size."""
+    """A candle flutters, a campfire crackles, a blaze roars: by intensity and size. What fries has no flames."""
     character, random = bed.character, bed.random
+    fries = character.kind == "fry"
     strength, size = character.intensity, character.size
     points = bed.activity.size
     rate = points / max(bed.seconds, 1e-3)
@@ -38,31 +39,36 @@ def fire(bed: Bed) -> Signal:
         lap = np.exp(0.40 * shared + 0.25 * wander(points, 11.0, rate, random)) * bed.activity
         # Vapour comes in sudden bursts with silence between: the fourth power of a slow curve.
         hiss = (0.15 + 0.06 * np.minimum(wander(points, 1.6, rate, random) ** 4, 12.0)) * bed.activity
-        levels = (0.25 + 1.1 * strength) * lap[:, None] * roar + 0.05 * hiss[:, None] * _HISS
+        levels = (0.0 if fries else 0.25 + 1.1 * strength) * lap[:, None] * roar
+        levels += (0.5 if fries else 0.05) * hiss[:, None] * _HISS
         sides.append(paint(levels, _CENTRES, bed.length, random))
     out = 0.27 * np.stack(sides, axis=1)
-    out += _cracks(bed, 30.0 + 70.0 * strength) * stretch(bed.activity, bed.length)[:, None]
+    wood = np.clip((size - 0.05) / 0.25, 0.0, 1.0)  # a candle has none
+    out += (
+        _cracks(bed, 400.0 if fries else wood * (30.0 + 70.0 * strength), 1 if fries else _KINDS)
+        * stretch(bed.activity, bed.length)[:, None]
+    )
     return tilt(out, character.brightness)
 
 
-def _cracks(bed: Bed, per_second: float) -> Signal:
-    """Cracks in clusters, as (n, 2): each somewhere between the sides."""
+def _cracks(bed: Bed, per_second: float, sizes: int) -> Signal:
+    """Cracks of the least so many `sizes` in clusters, as (n, 2): each somewhere between the sides."""
     random = bed.random
     points = bed.activity.size
-    most = max(6, int(per_second * bed.seconds))
+    most = int(per_second * bed.seconds)
     clusters = np.exp(1.2 * wander(points, 1.8, points / max(bed.seconds, 1e-3), random)) * bed.activity
     at = arrivals(most, clusters, bed.length, random).astype(int)
-    strength = np.minimum(random.random(most) ** (-1.0 / _TAIL), 2.0**_KINDS)
+    strength = np.minimum(random.random(most) ** (-1.0 / _TAIL), 2.0**sizes)
     turned = random.integers(_OF_EACH, size=most)
     angle = 0.5 * np.pi * random.uniform(0.1, 0.9, most)
-    kinds = [[_crack(bed, kind) for _ in range(_OF_EACH)] for kind in range(_KINDS)]
-    kept = bed.detail.of(most, least=3)
-    loud = 0.065 * np.sqrt(most / kept)
+    kinds = [[_crack(bed, kind) for _ in range(_OF_EACH)] for kind in range(sizes)]
+    kept = bed.detail.of(most, least=min(most, 3))
+    loud = 0.075 * np.sqrt(most / max(kept, 1))
     out = np.zeros((bed.length, 2))
     for index in range(min(kept, at.size)):
-        kind = min(int(np.log2(strength[index])), _KINDS - 1)
+        kind = min(int(np.log2(strength[index])), sizes - 1)
         sides = np.array([np.cos(angle[index]), np.sin(angle[index])])
-        add(out, loud * strength[index] ** 0.8 * kinds[kind][turned[index]][:, None] * sides, int(at[index]))
+        add(out, loud * strength[index] ** 0.7 * kinds[kind][turned[index]][:, None] * sides, int(at[index]))
     return out
 
 

@@ -146,6 +146,8 @@ PROMISES: tuple[tuple[str, str, Measure, float], ...] = (
     ("a huge body fall, dry",              "a tiny body fall, dry",                    CENTRE,   1.2),
     # --- kinds
     ("an owl hoots, dry",                  "a crow caws, dry",                         NOISE,    5.0),
+    ("a candle flame, dry",                "a campfire, dry",                          SPIKES,   2.0),
+    ("a campfire, dry",                    "bacon frying in a pan, dry",               CENTRE,   2.0),
     ("a dog growls, dry",                  "a dog barks, dry",                         CENTRE,   1.2),
     # --- force
     ("soft wooden knocks, dry",            "hard wooden knocks, dry",                  CENTRE,   1.05),
