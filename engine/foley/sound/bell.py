@@ -36,19 +36,35 @@ def _with_overtones(table: Signal) -> Signal:
 
 
 def bell(hit: Hit) -> Signal:
-    """Large ones are church bells, small ones hand bells; a door's rings twice, a third apart, a bicycle's trills."""
+    """Large ones are church bells, small ones hand bells; a door's rings twice, a third apart, a bicycle's trills.
+
+    In a ringer (an old telephone, an alarm clock) a clapper swings between two cups some twenty times a second.
+    """
     random = hit.random
     if hit.character.kind == "doorbell":
         strokes = [(0.0, 1.0, 1.0), (random.uniform(0.42, 0.5), 2 ** (-4 / 12), 0.85)]
     elif hit.character.kind == "bicycle":
         gaps = np.tile([0.042] * 5 + [0.16], 2)[:-1] * random.uniform(0.85, 1.15, 11)
         strokes = [(at, 1.0, random.uniform(0.4, 0.8)) for at in np.concatenate([[0.0], np.cumsum(gaps)])]
+    elif hit.character.kind == "ringer":
+        return _ringer(hit)
     else:
         return _rung(hit, 1.0)
     parts = [(samples(at) if at else 0, level * _rung(hit, pitch)) for at, pitch, level in strokes]
     out = np.zeros(max(start + len(part) for start, part in parts))
     for start, part in parts:
         add(out, part, start)
+    return out
+
+
+def _ringer(hit: Hit) -> Signal:
+    random = hit.random
+    cups = [[fade(_rung(hit, pitch)[: samples(0.7)], end=0.7) for _ in range(2)] for pitch in (1.0, 1.19)]
+    times = np.arange(0.0, 1.4, 0.048) * random.uniform(0.94, 1.06)
+    out = np.zeros(samples(float(times[-1]) + 0.1) + max(len(cup) for pair in cups for cup in pair))
+    for stroke, at in enumerate(times):
+        cup = cups[stroke % 2][int(random.integers(2))]
+        add(out, random.uniform(0.4, 0.6) * cup, samples(at + random.uniform(0.0, 0.003)) if stroke else 0)
     return out
 
 

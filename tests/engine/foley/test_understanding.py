@@ -298,6 +298,8 @@ def test_what_something_happens_on_is_heard_in_it(prompt: str, materials: dict[s
         ("an owl and a crow", ["owl", "crow"]),
         ("a rooster crows, an old cock", ["cock"]),
         ("a dog growls", ["growl"]),
+        ("an old telephone rings", ["ringer"]),
+        ("bacon fries in a pan", ["fry"]),
         ("boots on wood, then high heels", ["boot", "heel"]),
         ("ein Wolf heult", ["howl"]),
         ("olas y gaviotas", ["", "gull"]),
