@@ -194,3 +194,23 @@ def test_a_clip_in_the_trash_says_so(alice: Client, team: Team, stored: Clip) ->
     response = alice.get(reverse("clip", args=[stored.public_id]))
     assert response.status_code == 410
     assert f'name="clip" value="{stored.public_id}"' in response.content.decode()
+
+
+def test_a_clip_is_moved_downloaded_and_deleted_on_its_page(
+    alice: Client, victor: Client, team: Team, stored: Clip
+) -> None:
+    film = projects.make(team, None, "A film")
+    here = f"/clips/{stored.public_id}/?"
+    # What a refused choice is answered with has another address, which nothing leads back to.
+    refused = alice.post(reverse("clip-choose", args=[stored.public_id]), {"take": "gen_never"})
+    for html in (page_of(alice, stored), refused.content.decode()):
+        fields = Elements(html).having("value")
+        assert {one["value"] for one in fields if one.get("name") in ("next", "back")} == {
+            here, f"{here}#tag", f"/library/?team={team.public_id}&kind=clips",
+        }  # fmt: skip
+    alice.post(reverse("projects-move"), {"clip": stored.public_id, "project": film.public_id, "next": here})
+    assert "A film" in page_of(victor, stored)
+    assert f"/media/clips/{stored.public_id}/original?download" in page_of(victor, stored)
+    assert "Delete…" not in page_of(victor, stored)
+    asked = alice.post(reverse("trash-put"), {"clip": stored.public_id, "back": here}).content.decode()
+    assert f'href="{here}">Cancel' in asked

@@ -22,6 +22,7 @@ from webapp.accounts.access import TeamRequest, clip_of
 from webapp.accounts.permissions import Action
 from webapp.studio.clips import facts
 from webapp.studio.history import listed
+from webapp.studio.projects import open_projects
 from webapp.studio.results import peaks_words
 from webapp.studio.tags import suggested
 
@@ -124,6 +125,9 @@ def _page(
     compared = _compared(shown, request.GET.get("a", ""), request.GET.get("b", ""))
     context = _takes(request, shown, compared, form, refusal) | {
         "known_tags": suggested(shown.team),
+        "projects": open_projects(shown.team),
+        # Where its forms lead back to: also from what a choice that was refused is answered with.
+        "here": f"{reverse('clip', args=[shown.public_id])}?{request.GET.urlencode()}",
         "matched": all(side.generation.loudness is not None for side in compared),
     }
     return render(request, "studio/clip.html", context, status=status)

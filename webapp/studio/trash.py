@@ -61,7 +61,10 @@ def contents(request: TeamRequest) -> HttpResponse:
 @require_POST
 @needs(Action.ORGANISE)
 def put(request: TeamRequest) -> HttpResponse:
-    """`POST /trash/put/` with `clip` and `generation`: asks first; with `confirmed` it does it, and goes to `next`."""
+    """`POST /trash/put/` with `clip` and `generation`: asks first; with `confirmed` it does it, and goes to `next`.
+
+    Whoever decides otherwise is led to `back`, or to `next`.
+    """
     chosen = selected(request)
     if not chosen:
         messages.error(request, "Nothing was chosen, so nothing was deleted.")
@@ -76,6 +79,7 @@ def put(request: TeamRequest) -> HttpResponse:
             "under_way": going.filter(status__in=UNFINISHED).count(),
             "days": settings.TRASH_DAYS,
             "next": request.POST.get("next", ""),
+            "back": request.POST.get("back") or request.POST.get("next", ""),
         }
         return render(request, "trash/put.html", context)
     trash.discard(request.team, request.user, chosen.clips, chosen.generations)
