@@ -33,8 +33,8 @@ YOUNG = timedelta(days=1)
 BATCH = 500
 
 
-def discard(team: Team, by: User | None, clips: Iterable[Clip], generations: Iterable[Generation]) -> None:
-    """Put these, all of them the team's, into the trash."""
+def discard(team: Team, by: User | None, clips: Iterable[Clip], generations: Iterable[Generation]) -> datetime:
+    """Put these, all of them the team's, into the trash; the moment that all of them have as `deleted_at`."""
     clip_keys = [clip.pk for clip in clips]
     generation_keys = {generation.pk for generation in generations}
     now = timezone.now()
@@ -49,6 +49,7 @@ def discard(team: Team, by: User | None, clips: Iterable[Clip], generations: Ite
         if any(gone):
             data = {"clips": gone[0], "generations": gone[1]}
             activity.record(team, by, Verb.DELETED, subject, data=data)
+    return now
 
 
 def restore(team: Team, by: User | None, clips: Iterable[Clip], generations: Iterable[Generation]) -> None:

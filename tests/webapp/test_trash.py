@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from django.core.files.base import ContentFile
@@ -30,9 +32,25 @@ def test_it_is_asked_first_and_said_what_goes(alice: Client, stored: Clip, ask: 
     assert response.redirect_chain == [("/history/", 302)]
     said = response.content.decode()
     assert "1 clip deleted. For 30 days it can be restored from" in said
-    assert f'href="/trash/?team={stored.team.public_id}"' in said
+    assert f'href="/trash/?team={stored.team.public_id}&amp;at=' in said
     assert not Clip.objects.exists()
     assert Generation.everything.get().status == Status.CANCELLED
+
+
+def test_what_went_together_comes_back_together(alice: Client, victor: Client, ask: Ask) -> None:
+    earlier, *several = (ask(prompt=f"Rain {number}").public_id for number in range(3))
+    alice.post(PUT, {"generation": earlier, "confirmed": "yes"})
+    said = alice.post(PUT, {"generation": several, "confirmed": "yes"}, follow=True).content.decode()
+    there = unescape(re.findall(r'href="(/trash/[^"]*at=[^"]*)"', said)[-1])
+    listed = alice.get(there).content.decode()
+    assert "Restore all 2" in listed
+    assert "Restore all" not in victor.get(there).content.decode()
+    together = re.findall(r'name="generation" value="(gen_[^"]+)"', listed)
+    assert set(together) == set(several)
+    alice.post(RESTORE, {"generation": together})
+    assert set(Generation.objects.values_list("public_id", flat=True)) == set(several)
+    for odd in ("yesterday", "2026-13-40T00:00:00Z", "2026-01-01T00:00:00"):
+        assert "Rain 0" in alice.get("/trash/", {"at": odd}).content.decode()
 
 
 def test_what_is_in_the_trash_is_seen_there_alone(alice: Client, stored: Clip, ask: Ask) -> None:

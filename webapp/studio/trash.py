@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -11,7 +12,9 @@ from django.db.models import Count, F, Q
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
+from django.utils.timezone import is_aware
 from django.views.decorators.http import require_POST, require_safe
 
 from jobs import trash
@@ -46,16 +49,30 @@ class Entry:
 @require_safe
 @needs(Action.LOOK)
 def contents(request: TeamRequest) -> HttpResponse:
-    """`GET /trash/`: the newest first. Takes that went with their clip are counted at it."""
+    """`GET /trash/`: the newest first, with `?at=` those alone that went at this moment, together.
+
+    Takes that went with their clip are counted at it.
+    """
     with_it = Count("generations", filter=Q(generations__deleted_at=F("deleted_at")))
     clips = Clip.everything.filter(team=request.team, deleted_at__isnull=False).annotate(takes=with_it)
     generations = Generation.everything.filter(team=request.team, deleted_at__isnull=False).select_related("clip")
+    at = _moment(request.GET.get("at", ""))
+    if at:
+        clips, generations = clips.filter(deleted_at=at), generations.filter(deleted_at=at)
     alone = generations.filter(Q(clip=None) | Q(clip__deleted_at=None) | ~Q(clip__deleted_at=F("deleted_at")))
     entries = [Entry("clip", clip, clip.name, clip, clip.takes) for clip in clips.order_by("-deleted_at")[: SHOWN + 1]]
     entries += [Entry("generation", one, one.prompt, one.clip) for one in alone.order_by("-deleted_at")[: SHOWN + 1]]
     entries.sort(key=lambda entry: entry.deleted_at, reverse=True)
-    context = {"entries": entries[:SHOWN], "more": len(entries) > SHOWN, "days": settings.TRASH_DAYS}
+    context = {"entries": entries[:SHOWN], "more": len(entries) > SHOWN, "days": settings.TRASH_DAYS, "at": at}
     return render(request, "trash/trash.html", context)
+
+
+def _moment(given: str) -> datetime | None:
+    try:
+        found = parse_datetime(given)
+    except ValueError:
+        return None
+    return found if found and is_aware(found) else None
 
 
 @require_POST
@@ -82,8 +99,8 @@ def put(request: TeamRequest) -> HttpResponse:
             "back": request.POST.get("back") or request.POST.get("next", ""),
         }
         return render(request, "trash/put.html", context)
-    trash.discard(request.team, request.user, chosen.clips, chosen.generations)
-    there = f"{reverse('trash')}?team={request.team.public_id}"
+    at = trash.discard(request.team, request.user, chosen.clips, chosen.generations)
+    there = f"{reverse('trash')}?{urlencode({'team': request.team.public_id, 'at': at.isoformat()})}"
     said = '{} deleted. For {} days it can be restored from <a href="{}">the trash</a>.'
     messages.success(request, format_html(said, chosen, settings.TRASH_DAYS, there))
     return onward(request, "history")
