@@ -39,6 +39,11 @@ def record(
     )
 
 
+def record_in_team(by: User, team: Team, target: str, before: dict[str, Any], after: dict[str, Any]) -> AuditEntry:
+    """Add what an administrator of the team changed of it: its name, its people, its backends."""
+    return record(by, AuditAction.MANAGE, target, team=team, installation=False, before=before, after=after)
+
+
 def state(generation: Generation) -> dict[str, Any]:
     """What the log keeps of a generation, as JSON has it; what is empty is left out."""
     values = {name: getattr(generation, name) for name in WATCHED}

@@ -503,6 +503,7 @@ class AuditAction(models.TextChoices):
     RESOLVE = "resolve", "Resolved failures"
     REOPEN = "reopen", "Reopened failures"
     ADMINISTER = "administer", "Changed in the administration"
+    MANAGE = "manage", "Changed in the team"
     HOLD = "hold", "Put on legal hold"
     RELEASE = "release", "Released from legal hold"
 

@@ -275,6 +275,33 @@ def test_what_is_changed_in_the_administration_is_in_it_too(root: Client, team: 
     assert (entry.after, entry.before["memberships"]) == ({"change": "Deleted."}, 2)
 
 
+def test_what_administrators_change_of_their_team_is_in_it_too(team: Team, adam: Client) -> None:
+    member(team, "alice")
+    alice = Membership.objects.get(user__email="alice@example.org")
+    key = "5f1c2a9e-a-key-of-nobody:0011223344556677"
+    for page, place, sent in (
+        ("team-rename", (), {"name": "Late Shift"}),
+        ("team-backends", (), {"default_backend": "engine"}),
+        ("team-backend-key", ("fal",), {"FAL_KEY": key}),
+        ("team-backend-key-remove", ("fal",), {}),
+        ("member-role", (alice.pk,), {"role": "viewer"}),
+        ("member-remove", (alice.pk,), {}),
+    ):
+        adam.post(f"{reverse(page, args=place)}?team={team.public_id}", sent)
+    log = words(adam.get(reverse("team-jobs-audit"), {"what": "manage"}))
+    for said in (
+        "name before: Night Shift after: Late Shift",
+        "default backend after: engine",
+        "key for fal after: stored",
+        "key for fal before: stored after: removed",
+        "role before: member after: viewer",
+        "adam@example.org · Changed in the team · alice@example.org",
+        "role before: viewer after: none",
+    ):
+        assert said in log
+    assert key not in str(list(AuditEntry.objects.values()))
+
+
 # --- Who may, in the administration -----------------------------------------------------------------------------------
 
 WHO = ("superuser", "operator", "looker", "auditor", "ordinary", "signed-out")

@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from jobs import keys
+from jobs import audit, keys
 from jobs.backends import registry
 from jobs.models import BackendKey
 from webapp import backends as offers
@@ -86,8 +86,11 @@ def _set_default(request: TeamRequest) -> HttpResponse:
     form = DefaultForm(offers.choices(request.team), request.POST)
     if not form.is_valid():
         return _page(request, default=form, status=422)
-    request.team.default_backend = form.cleaned_data["default_backend"]
+    before, after = request.team.default_backend, form.cleaned_data["default_backend"]
+    request.team.default_backend = after
     request.team.save(update_fields=["default_backend"])
+    if before != after:
+        _record(request, "default backend", before, after)
     messages.success(request, "The team’s default is saved.")
     return _to_backends(request)
 
@@ -104,6 +107,7 @@ def set_key(request: TeamRequest, backend: str) -> HttpResponse:
         except ValidationError as refusal:
             form.add_error(None, refusal)
         else:
+            _record(request, f"key for {_provider(backend)}", "", "stored")
             messages.success(request, f"Your team’s key for {_provider(backend)} is stored.")
             return _to_backends(request)
     return _page(request, refused={backend: form}, status=422)
@@ -114,8 +118,14 @@ def set_key(request: TeamRequest, backend: str) -> HttpResponse:
 def remove_key(request: TeamRequest, backend: str) -> HttpResponse:
     """`POST /team/backends/<backend>/key/remove/`: the installation's key holds again, where there is one."""
     if keys.remove_key(request.team, _hosted(backend)):
+        _record(request, f"key for {_provider(backend)}", "stored", "removed")
         messages.success(request, f"Your team’s key for {_provider(backend)} is removed.")
     return _to_backends(request)
+
+
+def _record(request: TeamRequest, what: str, before: str, after: str) -> None:
+    """What was changed of the team's backends; of keys, only that they were."""
+    audit.record_in_team(request.user, request.team, request.team.public_id, {what: before}, {what: after})
 
 
 def _to_backends(request: TeamRequest) -> HttpResponse:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from django.db import transaction
 
-from jobs import activity
+from jobs import activity, audit
 from jobs.models import Verb
 from webapp.accounts.models import Membership, Role, Team, User
 from webapp.accounts.permissions import RULES, Action, may
@@ -43,6 +43,7 @@ def rename(team: Team, name: str, by: User) -> None:
     with transaction.atomic():
         team.save(update_fields=["name"])
         activity.record(team, by, Verb.RENAMED, name, data={"before": before})
+        audit.record_in_team(by, team, team.public_id, {"name": before}, {"name": name})
 
 
 def change_role(of: Membership, role: Role, by: Membership) -> None:
@@ -54,9 +55,10 @@ def change_role(of: Membership, role: Role, by: Membership) -> None:
             _require(manager, Action.MANAGE_OWNERS)
         if member.role == Role.OWNER:
             _keep_an_owner(member)
-        member.role = role
+        before, member.role = member.role, role
         member.save(update_fields=["role"])
         activity.record(member.team, manager.user, Verb.ROLE_CHANGED, member.user.shown_name, data={"role": role})
+        audit.record_in_team(manager.user, member.team, member.user.email, {"role": before}, {"role": role})
 
 
 def remove(of: Membership, by: Membership) -> None:
@@ -67,6 +69,7 @@ def remove(of: Membership, by: Membership) -> None:
             _keep_an_owner(member)
         member.delete()
         activity.record(member.team, manager.user, Verb.REMOVED, member.user.shown_name)
+        audit.record_in_team(manager.user, member.team, member.user.email, {"role": member.role}, {"role": "none"})
 
 
 def leave(membership: Membership) -> None:
@@ -84,10 +87,13 @@ def hand_over(to: Membership, by: Membership) -> None:
         _require(owner, Action.MANAGE_OWNERS)
         if member.pk == owner.pk:
             return
+        before = member.role
         member.role, owner.role = Role.OWNER, Role.ADMIN
         member.save(update_fields=["role"])
         owner.save(update_fields=["role"])
         activity.record(member.team, owner.user, Verb.HANDED_OVER, member.user.shown_name)
+        audit.record_in_team(owner.user, member.team, member.user.email, {"role": before}, {"role": Role.OWNER})
+        audit.record_in_team(owner.user, member.team, owner.user.email, {"role": Role.OWNER}, {"role": Role.ADMIN})
 
 
 def is_last_owner(membership: Membership) -> bool:

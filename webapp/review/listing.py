@@ -68,6 +68,7 @@ class FilterForm(forms.Form):
     shorter = forms.CharField(required=False, label="Run under, s", widget=forms.TextInput(NUMBER))
     dearer = forms.CharField(required=False, label="Cost over", widget=forms.TextInput(NUMBER))
     cheaper = forms.CharField(required=False, label="Cost under", widget=forms.TextInput(NUMBER))
+    fingerprint = forms.CharField(required=False, label="Failure group", widget=forms.TextInput(BOX))
 
     FIRST = ("q", "within", "backend", "person", "order")
 
