@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.mmaudio.pictures import Edges
+from engine.mmaudio.precision import dtype_for
 from engine.mmaudio.variants import VARIANTS
 from engine.model import Unloadable
 from engine.settings import complaints
@@ -23,7 +24,7 @@ class Settings(BaseSettings):
     weights: Path = Path("data/mmaudio")
     variant: str = "large_44k_v2"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    # Numbers of 32 bits or of 16 (bfloat16); auto: 16 where the device reckons with them.
+    # Numbers of 32 bits or of 16 (bfloat16); auto: 16 where the device reckons with them, and well enough.
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     # How the timing encoder's square is made of a picture; published: crop.
     edges: Edges = "crop"
@@ -60,10 +61,4 @@ class Settings(BaseSettings):
     def dtype(self) -> torch.dtype:
         if self.precision != "auto":
             return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
-        if self.torch_device.type == "cuda":
-            return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-        return (
-            torch.bfloat16
-            if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-            else torch.float32
-        )
+        return dtype_for(self.torch_device)

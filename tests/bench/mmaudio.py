@@ -2,8 +2,9 @@
 
 `weights FOLDER VARIANT` writes synthetic weights under the published names. `ours` and `reference`, each with FOLDER
 VARIANT CLIP SECONDS SOUND, load them and make takes of the clip; they print their cost as JSON. `cold` is the seconds
-from the program's start to the model's being ready; `takes` the seconds of each stage of each take; `megabytes` the
-most memory of the process, `device_megabytes` that of the GPU. The last take's sound is written to SOUND (.npy).
+from the program's start to the model's being ready; `takes` the seconds of each stage of each take, `busy` those of the
+processors; `megabytes` the most memory of the process, `device_megabytes` that of the GPU. The last take's sound is
+written to SOUND (.npy).
 """
 
 from __future__ import annotations
@@ -86,10 +87,12 @@ def reference(folder: str, variant: str, clip: str, seconds: str, sound: str) ->
 
 def _measure(take: Callable[[int], Generator[Progress, None, Sound]], seeds: list[int], sound: str) -> None:
     cold = time.time() - BEGUN
-    takes = []
+    takes: list[dict[str, float]] = []
+    busy: list[dict[str, float]] = []
     for seed in seeds:
-        spent: dict[str, float] = defaultdict(float)
-        steps, stage, begun = take(seed), "pictures", time.perf_counter()
+        takes.append(defaultdict(float))
+        busy.append(defaultdict(float))
+        steps, stage, begun, worked = take(seed), "pictures", time.perf_counter(), time.process_time()
         while True:
             try:
                 progress = next(steps)
@@ -98,16 +101,17 @@ def _measure(take: Callable[[int], Generator[Progress, None, Sound]], seeds: lis
                 progress = None
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
-            now = time.perf_counter()
-            spent[stage] += now - begun
-            begun = now
+            now, done = time.perf_counter(), time.process_time()
+            takes[-1][stage] += now - begun
+            busy[-1][stage] += done - worked
+            begun, worked = now, done
             if progress is None:
                 break
             stage = STAGES[progress.message.split()[0]]
-        takes.append(spent)
     np.save(sound, made.samples)
     device = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None
-    print(json.dumps({"cold": cold, "takes": takes, "megabytes": peak_megabytes(), "device_megabytes": device}))
+    megabytes = {"megabytes": peak_megabytes(), "device_megabytes": device}
+    print(json.dumps({"cold": cold, "takes": takes, "busy": busy, **megabytes}))
 
 
 # --- Weights ---------------------------------------------------------------------------------------------------------
