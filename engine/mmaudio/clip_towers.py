@@ -25,6 +25,7 @@ from transformers import (
 
 from engine.mmaudio.checkpoints import Tensors, build, fill
 from engine.mmaudio.layers import attend_by_heads
+from engine.mmaudio.packing import pack
 from engine.model import Unloadable
 
 SIDE = 384
@@ -90,6 +91,8 @@ class ClipTowers:
         """Those of the published sizes, from weights in open_clip's names. Raises `Unloadable`."""
         towers = cls(build(lambda: make_vision(VISION)), build(lambda: make_text(TEXT)))
         towers.fill(tensors, source, dtype, device)
+        pack(towers.vision)
+        pack(towers.text)
         return towers
 
     def fill(self, tensors: Tensors, source: Path, dtype: torch.dtype, device: torch.device) -> None:

@@ -16,6 +16,7 @@ from engine.mmaudio.clip_towers import ClipTowers, Words
 from engine.mmaudio.decoder import Decoder
 from engine.mmaudio.lengths import Codec, Lengths
 from engine.mmaudio.network import FlowNetwork
+from engine.mmaudio.packing import pack
 from engine.mmaudio.sampling import Stepper
 from engine.mmaudio.synchformer import Synchformer
 from engine.mmaudio.variants import CLIP, SYNCHFORMER, VOCABULARY, Variant
@@ -110,6 +111,7 @@ def load_flow(variant: Variant, source: Path, dtype: torch.dtype, device: torch.
     network = build(lambda: FlowNetwork(variant.architecture))
     tables = {"t_embed.freqs", "latent_rot", "clip_rot"}
     fill(network, {name: each for name, each in read(source).items() if name not in tables}, source, dtype, device)
+    pack(network)
     return network
 
 
@@ -122,4 +124,5 @@ def load_synchformer(tensors: Tensors, source: Path, dtype: torch.dtype, device:
         if name.startswith(TIMING_PREFIX) and not name.startswith(f"{TIMING_PREFIX}patch_embed.")
     }
     fill(network, visual, source, dtype, device, lambda name: f"{TIMING_PREFIX}{name}")
+    pack(network)
     return network

@@ -55,6 +55,6 @@ def test_a_variant_that_is_not_there_is_refused_and_the_others_stay(published: P
         generate(model, None, variant="huge")
     small = VARIANTS["small_16k"]
     (tmp_path / small.vae.name).write_bytes(b"damaged")
-    with pytest.raises(BadInput, match=f"{small.vae.name} is not a file of weights"):
+    with pytest.raises(BadInput, match=f"{small.vae.name} .* was not opened"):
         generate(model, None, variant="small_16k")
     np.testing.assert_array_equal(before, generate(model, None).samples)
