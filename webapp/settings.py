@@ -264,7 +264,7 @@ for folder in (MEDIA_ROOT, FILE_UPLOAD_TEMP_DIR, WORK_DIR):
 
 # --- Queue ----------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL", "filesystem://localhost")
-CELERY_IMPORTS = ["webapp.comments.tasks"]  # besides those of `jobs`
+CELERY_IMPORTS = ["webapp.accounts.tasks", "webapp.comments.tasks"]  # besides those of `jobs`
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for as long as it takes
 CELERY_TASK_IGNORE_RESULT = True  # the database row is the result
@@ -278,6 +278,7 @@ CELERY_BEAT_SCHEDULE = {
     # "At once" is within the minute.
     "mail-comments": {"task": "webapp.comments.tasks.send_mail", "schedule": 60.0, "options": {"expires": 60}},
     "check-alerts": {"task": "jobs.tasks.check_alerts", "schedule": 60.0, "options": {"expires": 60}},
+    "forget-counts": {"task": "webapp.accounts.tasks.forget_counts", "schedule": crontab(minute=15)},
     "empty-trash": {"task": "jobs.tasks.empty_trash", "schedule": crontab(hour=3, minute=30)},
     "keep-rules": {"task": "jobs.tasks.keep_rules", "schedule": crontab(hour=4, minute=0)},
 }

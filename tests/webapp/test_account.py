@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,10 +20,12 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from tests.programs import ROOT
 from tests.webapp.conftest import PASSWORD
-from webapp.accounts.models import User
+from webapp.accounts.models import CacheEntry, User
+from webapp.accounts.tasks import forget_counts
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
@@ -237,6 +240,15 @@ def test_guessing_a_code_is_stopped(signed_in: Client, secret: str) -> None:
     client, _ = sign_in()
     answers = [client.post(reverse("mfa_authenticate"), {"code": f"00000{number}"}) for number in range(7)]
     assert "Too many" in answers[-1].content.decode()
+
+
+def test_what_counts_no_more_is_forgotten_with_its_address(account: User) -> None:
+    sign_in(password="guess")
+    forget_counts()
+    assert CacheEntry.objects.filter(cache_key__contains="127.0.0.1").exists()
+    CacheEntry.objects.update(expires=timezone.now() - timedelta(seconds=1))
+    forget_counts()
+    assert not CacheEntry.objects.exists()
 
 
 OTHER_PROCESS = """
