@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
+# As in the engine's processes; set before NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 TESTS = Path(__file__).parent
 
 STORAGES = {
