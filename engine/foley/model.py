@@ -35,7 +35,6 @@ class Foley:
 
     def load(self) -> Iterator[Progress]:
         """Read the lexicons and build the rooms at the usual quality."""
-        give_back()
         yield Progress(0.0, "Reading the lexicons")
         for language in LANGUAGES:
             lexicon(language)
@@ -57,4 +56,5 @@ class Foley:
             seconds, start = min(parameters.duration, clip_length(clip)), _SEEN
             seeing = see(clip, seconds, plan.pointer if parameters.focus_on_subject else None)
             scene = yield from part(seeing, 0.0, _SEEN)
+            give_back()
         return (yield from part(render(scene, plan, parameters, seconds, clip is not None), start, 1.0))

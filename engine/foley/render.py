@@ -17,6 +17,7 @@ from engine.foley.sound.brief import RATE, Bed, Detail, Hit, Signal
 from engine.foley.sound.filters import add, fade, stretch
 from engine.foley.spotting import CueSheet, Part
 from engine.foley.understand import Layer, Plan
+from engine.memory import give_back
 from engine.model import Parameters, Progress, Result, Sound
 
 _TELL_EVERY = 0.2  # s between two words of progress
@@ -37,11 +38,13 @@ def render(
         for part, stem in zip(sheet.parts, making, strict=True):
             message = Progress(0.8 * len(stems) / len(sheet.parts), f"Making {_named(part.layer)}")
             stems.append((yield from _awaited(stem, message)))
+        give_back()
         if stems:
             mixing = threads.submit(mix.mix, stems, plan.room or _place(sheet), detail, _loudness(sheet))
             mixed = yield from _awaited(mixing, Progress(0.8, "Mixing"))
     finally:
         threads.shutdown(cancel_futures=True)
+        give_back()
     moments = {part.layer.family.moment for part in sheet.parts if part.layer.role == "event"} or {"contact"}
     seen_at = {event for moment in moments for event in scene.instants(moment) if event.time < seconds}
     events = tuple(sorted(seen_at, key=lambda event: event.time))
