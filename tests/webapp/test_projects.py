@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from jobs import intake, projects
 from jobs.models import Clip, Generation, Project
-from tests.webapp.conftest import Elements
-from webapp.accounts.models import Team, User
+from tests.webapp.conftest import Elements, member
+from webapp.accounts.models import Role, Team, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
@@ -50,6 +50,31 @@ def test_a_name_is_one_projects_of_a_team(alice: Client, charlie: Client, film: 
     assert (response.status_code, Project.objects.get(pk=other.pk).name) == (422, "Other")
     assert charlie.post("/projects/", {"name": "A film"}).status_code == 302, "another team's names are its own"
     assert alice.post("/projects/", {"name": " "}).status_code == 422
+
+
+@pytest.mark.parametrize("of", ["project", "team"])
+def test_a_name_that_somebody_else_changed_meanwhile_is_asked_about_once(film: Project, team: Team, of: str) -> None:
+    owner = member(team, "olga", Role.OWNER)
+    thing = film if of == "project" else team
+    page = reverse("project", args=[film.public_id]) if of == "project" else "/team/"
+    address = reverse("project-rename", args=[film.public_id]) if of == "project" else reverse("team-rename")
+
+    def given(html: str, name: str) -> str | None:
+        (field,) = [each for each in Elements(html).having("name") if each["name"] == name]
+        return field["value"]
+
+    mine = given(owner.get(page).content.decode(), "seen")
+    assert owner.post(address, {"name": "Hers", "seen": mine}).status_code == 302
+    refused = owner.post(address, {"name": "Mine", "seen": mine})
+    assert refused.status_code == 422
+    html = refused.content.decode()
+    assert "Somebody renamed it to “Hers” meanwhile." in html
+    assert given(html, "name") == "Mine"
+    thing.refresh_from_db()
+    assert thing.name == "Hers"
+    assert owner.post(address, {"name": "Mine", "seen": given(html, "seen")}).status_code == 302
+    thing.refresh_from_db()
+    assert thing.name == "Mine"
 
 
 def test_the_studio_puts_what_is_made_into_the_chosen_project_and_remembers_it(

@@ -19,7 +19,7 @@ from webapp.accounts.access import TeamRequest, needs, thing_of
 from webapp.accounts.models import Invitation, Membership, Role, Team
 from webapp.accounts.permissions import Action, may
 from webapp.accounts.teams import SWITCHED_TO
-from webapp.fields import NameField
+from webapp.fields import NameField, RenameForm
 
 ROLES = {
     Role.OWNER: "Owner: everything, and who owns the team",
@@ -29,8 +29,12 @@ ROLES = {
 }
 
 
+def name_field() -> NameField:
+    return NameField("Team name", missing="Give the team a name.")
+
+
 class NameForm(forms.Form):
-    name = NameField("Team name", missing="Give the team a name.")
+    name = name_field()
 
 
 class InvitationForm(forms.Form):
@@ -91,7 +95,7 @@ def team(request: TeamRequest) -> HttpResponse:
 def _page(
     request: TeamRequest,
     *,
-    name: NameForm | None = None,
+    name: RenameForm | None = None,
     invitation: InvitationForm | None = None,
     link: str = "",
     sent_to: str = "",
@@ -114,7 +118,7 @@ def _page(
         )
     context: dict[str, object] = {"people": people, "link": link, "sent_to": sent_to}
     if may(mine, Action.RENAME_TEAM):
-        context["name"] = name or NameForm(initial={"name": request.team.name})
+        context["name"] = name or RenameForm(name_field(), request.team.name)
     if may(mine, Action.INVITE):
         context["invitation"] = invitation or InvitationForm(mine)
         open_ones = Invitation.objects.filter(
@@ -127,8 +131,8 @@ def _page(
 @require_POST
 @needs(Action.RENAME_TEAM)
 def rename(request: TeamRequest) -> HttpResponse:
-    """`POST /team/name/` with `name`."""
-    form = NameForm(request.POST)
+    """`POST /team/name/` with `name`, and `seen`, the one before."""
+    form = RenameForm(name_field(), request.team.name, request.POST)
     if not form.is_valid():
         return _page(request, name=form, status=422)
     teams.rename(request.team, form.cleaned_data["name"], request.user)

@@ -17,14 +17,18 @@ from jobs.models import Clip, Generation, Project
 from webapp.accounts.access import TeamRequest, needs, project_of
 from webapp.accounts.models import Team
 from webapp.accounts.permissions import Action
-from webapp.fields import NameField
+from webapp.fields import NameField, RenameForm
 from webapp.studio.clips import RECENT, facts
 from webapp.studio.history import GENERATIONS_PER_PAGE, listed
 from webapp.studio.selection import onward, selected
 
 
+def name_field() -> NameField:
+    return NameField("Project name", missing="Give the project a name.")
+
+
 class ProjectForm(forms.Form):
-    name = NameField("Project name", missing="Give the project a name.")
+    name = name_field()
 
 
 def open_projects(team: Team) -> QuerySet[Project]:
@@ -80,7 +84,7 @@ def project(request: TeamRequest, project_id: str) -> HttpResponse:
     return _project(request, project_of(request, project_id))
 
 
-def _project(request: TeamRequest, shown: Project, form: ProjectForm | None = None, status: int = 200) -> HttpResponse:
+def _project(request: TeamRequest, shown: Project, form: RenameForm | None = None, status: int = 200) -> HttpResponse:
     generations = listed().filter(project=shown).order_by("-created_at", "-id")
     try:
         page = Paginator(generations, GENERATIONS_PER_PAGE).page(request.GET.get("page", 1))
@@ -89,7 +93,7 @@ def _project(request: TeamRequest, shown: Project, form: ProjectForm | None = No
     clips = Clip.objects.filter(project=shown).order_by("-created_at", "-id")
     context: dict[str, Any] = {
         "project": shown,
-        "form": form or ProjectForm(initial={"name": shown.name}),
+        "form": form or RenameForm(name_field(), shown.name),
         "clips": [facts(clip) for clip in clips[:RECENT]],
         "clip_count": clips.count(),
         "page": page,
@@ -100,9 +104,9 @@ def _project(request: TeamRequest, shown: Project, form: ProjectForm | None = No
 
 @require_POST
 def rename(request: TeamRequest, project_id: str) -> HttpResponse:
-    """`POST /projects/<id>/rename/` with `name`."""
+    """`POST /projects/<id>/rename/` with `name`, and `seen`, the one before."""
     renamed = project_of(request, project_id, Action.ORGANISE)
-    form = ProjectForm(request.POST)
+    form = RenameForm(name_field(), renamed.name, request.POST)
     if form.is_valid():
         try:
             projects.rename(renamed, request.user, form.cleaned_data["name"])
