@@ -105,6 +105,9 @@ class MMAudio:
         try:
             loading = Networks.load(variant, settings.weights, settings.dtype, settings.torch_device)
             self.networks = yield from loading
+            yield Progress(0.95, "Warming up")
+            with torch.inference_mode():
+                self.networks.stepper(1, True, Lengths.of(TRAINED_SECONDS, variant.codec))
         except torch.OutOfMemoryError as error:
             raise Unloadable(VARIANT_TOO_LARGE.format(variant=variant.name)) from error
 

@@ -3,8 +3,9 @@
 `weights FOLDER VARIANT` writes synthetic weights under the published names. `ours` and `reference`, each with FOLDER
 VARIANT CLIP SECONDS SOUND, load them and make takes of the clip; they print their cost as JSON. `cold` is the seconds
 from the program's start to the model's being ready; `takes` the seconds of each stage of each take, `busy` those of the
-processors; `megabytes` the most memory of the process, `device_megabytes` that of the GPU. The last take's sound is
-written to SOUND (.npy).
+processors; `megabytes` the most memory of the process, files that it has read from included, `own_megabytes` the most
+without them, at the end of a stage, `device_megabytes` that of the GPU. The last take's sound is written to SOUND
+(.npy).
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ def _measure(take: Callable[[int], Generator[Progress, None, Sound]], seeds: lis
     cold = time.time() - BEGUN
     takes: list[dict[str, float]] = []
     busy: list[dict[str, float]] = []
+    own = 0.0
     for seed in seeds:
         takes.append(defaultdict(float))
         busy.append(defaultdict(float))
@@ -105,13 +107,20 @@ def _measure(take: Callable[[int], Generator[Progress, None, Sound]], seeds: lis
             takes[-1][stage] += now - begun
             busy[-1][stage] += done - worked
             begun, worked = now, done
+            own = max(own, own_megabytes())
             if progress is None:
                 break
             stage = STAGES[progress.message.split()[0]]
     np.save(sound, made.samples)
     device = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None
-    megabytes = {"megabytes": peak_megabytes(), "device_megabytes": device}
+    megabytes = {"megabytes": peak_megabytes(), "own_megabytes": own, "device_megabytes": device}
     print(json.dumps({"cold": cold, "takes": takes, "busy": busy, **megabytes}))
+
+
+def own_megabytes() -> float:
+    """The memory of this process that is no file's (proc_pid_status(5))."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon:"))
+    return int(line.split()[1]) / 1024
 
 
 # --- Weights ---------------------------------------------------------------------------------------------------------
