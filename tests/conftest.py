@@ -41,10 +41,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where everything is installed (REQUIRE_SERVICES=1), a test that is left out has failed.
 
-    But for those that measure against material beside the repository, which is not everybody's.
+    But for those that measure against material beside the repository, which is not everybody's, or on a GPU.
     """
     report = yield
-    if report.skipped and os.environ.get("REQUIRE_SERVICES") == "1" and not item.get_closest_marker("shared"):
+    excused = any(item.get_closest_marker(name) for name in ("shared", "gpu"))
+    if report.skipped and os.environ.get("REQUIRE_SERVICES") == "1" and not excused:
         report.outcome, report.longrepr = "failed", f"left out although everything is required: {report.longrepr}"
     return report
 
