@@ -20,8 +20,18 @@ STORAGES = {
 }
 
 
+LONGEST = (
+    "services/test_postgres.py",
+    "engine/mmaudio/test_golden.py",
+    "services/test_hosted.py",
+    "engine/foley/test_fit.py",
+    "services/test_up.py",
+    "engine/foley/test_seeing.py",
+)
+"""Begun late, one of these would be waited for while all else is done. Some wait and some reckon, side by side."""
+
 FIRST = ("services", "engine", "browser")
-"""The folders whose files take longest: begun last, one of them would be waited for while all else is done."""
+"""The folders that take longest, the longest first."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -30,9 +40,13 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def place(item: pytest.Item) -> int:
-        folder = item.path.relative_to(TESTS).parts[0]
-        return FIRST.index(folder) if folder in FIRST else len(FIRST)
+    def place(item: pytest.Item) -> tuple[int, int]:
+        path = item.path.relative_to(TESTS)
+        file, folder = path.as_posix(), path.parts[0]
+        return (
+            LONGEST.index(file) if file in LONGEST else len(LONGEST),
+            FIRST.index(folder) if folder in FIRST else len(FIRST),
+        )
 
     items.sort(key=place)
 
@@ -41,10 +55,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where everything is installed (REQUIRE_SERVICES=1), a test that is left out has failed.
 
-    But for those that measure against material beside the repository, which is not everybody's, or on a GPU.
+    But for those that measure against material beside the repository, which is not everybody's, or on a GPU, and those
+    that have their turn in the suite on PostgreSQL.
     """
     report = yield
-    excused = any(item.get_closest_marker(name) for name in ("shared", "gpu"))
+    excused = any(item.get_closest_marker(name) for name in ("shared", "gpu", "on_postgres"))
     if report.skipped and os.environ.get("REQUIRE_SERVICES") == "1" and not excused:
         report.outcome, report.longrepr = "failed", f"left out although everything is required: {report.longrepr}"
     return report

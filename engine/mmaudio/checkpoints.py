@@ -75,7 +75,7 @@ def fill(
     kinds = (("misses", missing), ("has unknown", unexpected), ("has a wrong shape:", shapes))
     if faults := [f"{kind} {_some([*dict.fromkeys(names)])}" for kind, names in kinds if names]:
         raise Unloadable(f"{source} does not fit: it {'; it '.join(faults)}.")
-    placed = {name: tensor.to(device=device, dtype=dtype, copy=True) for name, tensor in tensors.items()}
+    placed = {name: tensor.to(device=device, dtype=dtype) for name, tensor in tensors.items()}
     network.load_state_dict(placed, assign=True)
     network.to(device).requires_grad_(False).eval()
 

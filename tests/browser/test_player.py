@@ -330,6 +330,7 @@ def test_the_keyboard_does_what_the_list_of_shortcuts_says(voiced: Page) -> None
     seen = at_rest(voiced)
     assert seen["frames"] == [frame + 1, frame + 1]
     press(",")
+    at_rest(voiced)
     press(",")
     assert at_rest(voiced)["frames"] == [frame - 1, frame - 1]
     press("Home")

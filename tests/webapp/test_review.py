@@ -360,6 +360,7 @@ def test_of_a_long_history_the_table_has_what_the_filter_says_in_its_order(adam:
             assert [row["id"] for row in rows] == expected, (query, order)
 
 
+@pytest.mark.on_postgres
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no indexes of words")
 def test_on_postgresql_every_part_of_a_search_has_an_index(ask: Ask, stored: Clip) -> None:
     ask(stored)
