@@ -172,6 +172,11 @@ class Clip(models.Model):
         return bool(self.facts["plays_in_browsers"])
 
     @property
+    def is_playable(self) -> bool:
+        """Whether there is something that browsers play: the clip itself, or the copy made for them."""
+        return not self.media_gone_at and (self.plays_in_browsers or bool(self.preview))
+
+    @property
     def has_audio(self) -> bool:
         return bool(self.facts["has_audio"])
 
@@ -351,6 +356,11 @@ class Generation(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.status not in UNFINISHED
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether there is one, and its files are still there."""
+        return self.status == Status.SUCCEEDED and self.media_gone_at is None
 
     @property
     def asked_at(self) -> datetime:

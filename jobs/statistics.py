@@ -186,14 +186,14 @@ def spending(generations: QuerySet[Generation], within: Range) -> list[Spending]
         *bought.values_list("team", *of_each, "created_by__email").annotate(**totals),
         *earlier.values_list("team", *of_each, "generation__created_by__email").annotate(**totals),
     ):
-        key = (team, name, person or "", _unit(backend))
+        key = (team, name, person or "", unit(backend))
         amounts[key] += amount
         purchases[key] += count
     found = [Spending(key[1], key[2], key[3], amounts[key], purchases[key]) for key in amounts]
     return sorted(found, key=lambda one: (one.unit, -one.amount, one.team, one.person))
 
 
-def _unit(backend: str) -> str:
+def unit(backend: str) -> str:
     """Of the backend's price. A backend that is no more has one of its own."""
     price = registry.offer(backend).price if backend in registry.NAMES else None
     return price.unit if price else backend

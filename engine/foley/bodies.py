@@ -321,13 +321,7 @@ def _follow(track: _Track, frame: Frame, blobs: list[_Blob], reach: float) -> No
     """
     here = track.places[-1]
     there = track.expected(frame.time)
-    near = [
-        blob
-        for blob in blobs
-        if np.hypot(blob.x - here[0], blob.y - here[1]) <= reach
-        and 1 / _LOOSE < blob.area / track.area < _LOOSE
-        and abs(blob.shade - track.shade) < 30
-    ]
+    near = _alike(track, blobs, reach, _LOOSE)
     near.sort(key=lambda each: float(np.hypot(each.x - there[0], each.y - there[1])))
     itself = next((blob for blob in near if 1 / _TIGHT < blob.area / track.area < _TIGHT), None)
     place = (itself.x, itself.y) if itself else _by_looks(track.looks, frame.image, here, reach)
@@ -340,17 +334,22 @@ def _follow(track: _Track, frame: Frame, blobs: list[_Blob], reach: float) -> No
         track.lost += 1
 
 
+def _alike(track: _Track, blobs: list[_Blob], reach: float, ratio: float) -> list[_Blob]:
+    """The blobs within reach of where a track's body was, of its shade, and of its size but for a factor of `ratio`."""
+    x, y = track.places[-1]
+    return [
+        blob
+        for blob in blobs
+        if np.hypot(blob.x - x, blob.y - y) <= reach
+        and 1 / ratio < blob.area / track.area < ratio
+        and abs(blob.shade - track.shade) < 30
+    ]
+
+
 def _find_again(track: _Track, frame: Frame, blobs: list[_Blob], reach: float) -> None:
     """Find a body that is lost, as it is when struck harder than ever: what is of its size and shade, and no one's."""
     here = track.places[-1]
-    alike = [
-        blob
-        for blob in blobs
-        if np.hypot(blob.x - here[0], blob.y - here[1]) <= reach
-        and 1 / _TIGHT < blob.area / track.area < _TIGHT
-        and abs(blob.shade - track.shade) < 30
-    ]
-    if alike:
+    if alike := _alike(track, blobs, reach, _TIGHT):
         _is(track, frame, blobs, min(alike, key=lambda each: float(np.hypot(each.x - here[0], each.y - here[1]))))
 
 

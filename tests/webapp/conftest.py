@@ -46,6 +46,20 @@ def alice(team: Team) -> Client:
 
 
 @pytest.fixture
+def adam(team: Team) -> Client:
+    """An admin of the team."""
+    return member(team, "adam", Role.ADMIN)
+
+
+@pytest.fixture
+def root(db: None) -> Client:
+    """An administrator of the installation, in none of its teams."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("root@example.org", PASSWORD))
+    return client
+
+
+@pytest.fixture
 def victor(team: Team) -> Client:
     """In the team, as a viewer."""
     return member(team, "victor", Role.VIEWER)

@@ -23,11 +23,6 @@ from webapp.accounts.teams import Refused
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
 
-@pytest.fixture
-def adam(team: Team) -> Client:
-    return member(team, "adam", Role.ADMIN)
-
-
 def invite(client: Client, **fields: str) -> str:
     """Press "Invite"; the path of the link that the page shows."""
     page = client.post(reverse("team-invite"), {"role": "member"} | fields).content.decode()

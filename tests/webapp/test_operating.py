@@ -28,20 +28,6 @@ Ask = Callable[..., Generation]
 
 
 @pytest.fixture
-def adam(team: Team) -> Client:
-    """An admin of the team."""
-    return member(team, "adam", Role.ADMIN)
-
-
-@pytest.fixture
-def root(db: None) -> Client:
-    """An administrator of the installation, in none of its teams."""
-    client = Client()
-    client.force_login(User.objects.create_superuser("root@example.org", PASSWORD))
-    return client
-
-
-@pytest.fixture
 def auditor(db: None) -> Client:
     user = User.objects.create_user("auditor@example.org", PASSWORD, is_staff=True)
     user.groups.add(Group.objects.get(name=AUDITORS))

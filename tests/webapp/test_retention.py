@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from jobs import intake, retention
 from jobs.models import AuditEntry, Clip, Generation, Hold, Status
-from tests.webapp.conftest import PASSWORD, Elements, member
+from tests.webapp.conftest import Elements, member
 from webapp.accounts.models import Role, Team, User
 from webapp.sharing import links
 
@@ -25,13 +25,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No direc
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 Ask = Callable[..., Generation]
-
-
-@pytest.fixture
-def root(db: None) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("root@example.org", PASSWORD))
-    return client
 
 
 @pytest.fixture

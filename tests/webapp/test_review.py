@@ -23,7 +23,7 @@ from django.utils import timezone
 from jobs import lifecycle, made_history, search
 from jobs.models import Clip, Generation, Stage, Status
 from jobs.review import Filter
-from tests.webapp.conftest import PASSWORD, Elements, member
+from tests.webapp.conftest import Elements, member
 from webapp.accounts.models import Role, Team, User
 from webapp.review import listing
 from webapp.sharing import links
@@ -32,18 +32,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No direc
 
 LEAP_DAY = datetime(2020, 2, 29, 12, tzinfo=UTC)
 Ask = Callable[..., Generation]
-
-
-@pytest.fixture
-def adam(team: Team) -> Client:
-    return member(team, "adam", Role.ADMIN)
-
-
-@pytest.fixture
-def root(db: None) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("root@example.org", PASSWORD))
-    return client
 
 
 def failed(generation: Generation) -> Generation:

@@ -16,8 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from jobs.models import EarlierPurchase, Generation, Status, WorkerProcess
-from tests.webapp.conftest import PASSWORD, member
-from webapp.accounts.models import Role, Team, User
+from webapp.accounts.models import Team
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
@@ -34,18 +33,6 @@ def lines(client: Client, scope: str, table: str) -> list[dict[str, str]]:
     response = client.get(reverse(f"{scope}-jobs-statistics-csv", args=[table]), DAYS)
     assert response.headers["Content-Type"].startswith("text/csv")
     return list(csv.DictReader(response.content.decode().splitlines()))
-
-
-@pytest.fixture
-def adam(team: Team) -> Client:
-    return member(team, "adam", Role.ADMIN)
-
-
-@pytest.fixture
-def root(db: None) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("root@example.org", PASSWORD))
-    return client
 
 
 @pytest.fixture

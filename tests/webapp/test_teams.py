@@ -28,11 +28,6 @@ def olga(team: Team) -> Client:
     return member(team, "olga", Role.OWNER)
 
 
-@pytest.fixture
-def adam(team: Team) -> Client:
-    return member(team, "adam", Role.ADMIN)
-
-
 def of(name: str, team: Team | None = None) -> Membership:
     found = Membership.objects.filter(user__email=f"{name}@example.org")
     return (found.filter(team=team) if team else found).get()

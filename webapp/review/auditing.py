@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from jobs.models import AuditAction, AuditEntry
-from webapp.review import spreadsheet
+from webapp.review import paging, spreadsheet
 from webapp.review.scope import ReviewRequest, Scope, show
 
 LINES_PER_PAGE = 50
@@ -66,11 +66,7 @@ def index(request: ReviewRequest) -> HttpResponse:
     """`GET …/audit/?who=&what=&on=&since=&until=&before=<id>`: the newest first."""
     form = AuditFilter(request.GET)
     found = form.narrow(_entries(request)).select_related("bulk")
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdigit() and len(before) <= 18:
-        found = found.filter(pk__lt=int(before))
-    rows = list(found[: LINES_PER_PAGE + 1])
-    shown = rows[:LINES_PER_PAGE]
+    shown, pages = paging.newest(request, found, LINES_PER_PAGE)
     scope = request.scope
     lines = [
         {
@@ -87,9 +83,8 @@ def index(request: ReviewRequest) -> HttpResponse:
         "lines": lines,
         "all": scope.url("jobs-audit"),
         "csv": scope.url("jobs-audit-csv", **asked),
-        "older": shown[-1].pk if len(rows) > len(shown) else None,
-        "before": before,
         "narrowed": bool(asked),
+        **pages,
     }
     return show(request, "review/audit.html", context)
 

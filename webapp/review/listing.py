@@ -21,6 +21,7 @@ from django.views.decorators.http import conditional_page, require_safe
 from jobs.backends import registry
 from jobs.models import Generation, Project, Source, Status
 from jobs.review import MODES, ORDERS, WITHIN, Filter, ordered
+from jobs.statistics import unit
 from webapp import backends
 from webapp.accounts.models import Team, User
 from webapp.review import spreadsheet, viewing
@@ -182,7 +183,7 @@ def _cells(generation: Generation) -> tuple[str, ...]:
         _seconds(generation.asked_at, generation.started_at),
         _seconds(generation.started_at, generation.finished_at),
         "" if cost is None else f"{cost.normalize():f}",
-        "" if cost is None else _unit(generation.backend),
+        "" if cost is None else unit(generation.backend),
         generation.error_kind,
         generation.error,
         generation.source,
@@ -315,7 +316,7 @@ def _by_unit(costs: dict[str, Decimal]) -> dict[str, Decimal]:
     """Different units are never added."""
     amounts: defaultdict[str, Decimal] = defaultdict(Decimal)
     for backend, amount in costs.items():
-        amounts[_unit(backend)] += amount
+        amounts[unit(backend)] += amount
     return amounts
 
 
@@ -334,7 +335,7 @@ def row(request: ReviewRequest, generation: Generation) -> dict[str, Any]:
         "length": labels.length(generation.effective_duration),
         "wait": _lasted(generation, generation.asked_at, generation.started_at),
         "run": _lasted(generation, generation.started_at, generation.finished_at),
-        "cost": "" if generation.cost is None else labels.money(generation.cost, _unit(generation.backend)),
+        "cost": "" if generation.cost is None else labels.money(generation.cost, unit(generation.backend)),
         "request_id": generation.remote.get("request_id", ""),
     }
 
@@ -354,9 +355,3 @@ def duration(seconds: float) -> str:
         return f"{max(seconds, 0):.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _unit(backend: str) -> str:
-    """Of the backend's price."""
-    price = registry.offer(backend).price if backend in registry.NAMES else None
-    return price.unit if price else ""

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from jobs import holds, retention
 from jobs.models import RetentionLine, RetentionRun, Rule
-from webapp.review import spreadsheet
+from webapp.review import paging, spreadsheet
 from webapp.review.scope import ReviewRequest, show
 
 RUNS_PER_PAGE = 30
@@ -24,11 +24,7 @@ def index(request: ReviewRequest) -> HttpResponse:
     """`GET …/retention/?before=<id>`: the newest run first; of a team, what went of it."""
     lines = _lines(request)
     runs = RetentionRun.objects.filter(pk__in=lines.values("run")).order_by("-pk")
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdigit() and len(before) <= 18:
-        runs = runs.filter(pk__lt=int(before))
-    found = list(runs[: RUNS_PER_PAGE + 1])
-    shown = found[:RUNS_PER_PAGE]
+    shown, pages = paging.newest(request, runs, RUNS_PER_PAGE)
     went: dict[int, list[tuple[str, int, int]]] = {run.pk: [] for run in shown}
     sums = lines.filter(run__in=shown).values_list("run", "rule").annotate(count=Count("pk"), size=Sum("bytes"))
     order = list(Rule)
@@ -40,8 +36,7 @@ def index(request: ReviewRequest) -> HttpResponse:
         # Who is held, and why, is the installation's to know.
         "holds": None if request.scope.team else holds.in_force().select_related("by").order_by("-pk")[:HOLDS_SHOWN],
         "csv": request.scope.url("jobs-retention-csv"),
-        "older": shown[-1].pk if len(found) > len(shown) else None,
-        "before": before,
+        **pages,
     }
     return show(request, "review/retention.html", context)
 

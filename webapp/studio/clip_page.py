@@ -164,7 +164,7 @@ def _takes(
         "chosen": first,
         "takes": rows,
         "more": more,
-        "comparable": sum(_is_heard(generation) for generation in all_shown) > 1,
+        "comparable": sum(generation.has_sound for generation in all_shown) > 1,
         "compared": compared,
         "seen": seen,
         # It is said at the take that it is about, where that has a field on the page.
@@ -174,15 +174,10 @@ def _takes(
     }
 
 
-def _is_heard(take: Generation) -> bool:
-    """Whether there is a sound, and its files are still there."""
-    return take.status == Status.SUCCEEDED and take.media_gone_at is None
-
-
 def _compared(shown: Clip, *chosen: str) -> list[Side]:
     """The two takes with these ids, in this order; none where one has no sound, is not the clip's, or both are one."""
     takes = Generation.objects.filter(clip=shown, public_id__in=[*filter(None, chosen)])
-    by_id = {take.public_id: take for take in takes if _is_heard(take)}
+    by_id = {take.public_id: take for take in takes if take.has_sound}
     if len(by_id) != len(chosen):
         return []
     pair = [by_id[public_id] for public_id in chosen]

@@ -37,7 +37,6 @@ def facts(clip: Clip) -> Facts:
     Where the clip's files are gone, `poster_url` is "".
     """
     size_bytes = int(clip.facts["size_bytes"])
-    playable = not clip.media_gone_at and (clip.plays_in_browsers or clip.preview)
     return {
         "id": clip.public_id,
         "name": clip.name,
@@ -48,7 +47,7 @@ def facts(clip: Clip) -> Facts:
         "has_audio": clip.has_audio,
         "size_bytes": size_bytes,
         "poster_url": "" if clip.media_gone_at else _file_url(clip, "poster"),
-        "playable_url": _file_url(clip, "playable") if playable else None,
+        "playable_url": _file_url(clip, "playable") if clip.is_playable else None,
         "preview_pending": clip.preview_due_since is not None,
         "original_url": _file_url(clip, "original"),
         "labels": {

@@ -218,7 +218,7 @@ class Page:
             timings=_timings(generation.timings),
             total=(now - begun).total_seconds() if finished else None,
             original=original,
-            result=_result(generation) if succeeded and not generation.media_gone_at else None,
+            result=_result(generation) if generation.has_sound else None,
             duration=clip.duration if clip else generation.effective_duration,
             frame_rate=clip.fps if clip else AUDIO_STEPS_PER_SECOND,
             width=clip.width if clip else 0,
@@ -292,9 +292,8 @@ def _made_by(generation: Generation) -> Offer | None:
 
 
 def _original(clip: Clip) -> Picture:
-    ready = not clip.media_gone_at and (clip.plays_in_browsers or bool(clip.preview))
     silent = not clip.has_audio or bool(clip.facts.get("silent"))
-    url = reverse("clip-file", args=[clip.public_id, "playable"]) if ready else None
+    url = reverse("clip-file", args=[clip.public_id, "playable"]) if clip.is_playable else None
     return Picture(url, silent, pending=clip.preview_due_since is not None)
 
 

@@ -16,6 +16,7 @@ from scipy import signal as dsp
 
 from engine.foley.model import Foley
 from engine.model import SAMPLE_RATE, Parameters, Sound
+from tests.engine.work import done
 
 Signal = NDArray[np.floating[Any]]
 
@@ -25,16 +26,7 @@ BANDS = np.geomspace(50.0, 16_000.0, 26)
 
 def generate(prompt: str, clip: Path | None = None, **parameters: Any) -> Sound:
     """One generation by the model, run to its end, whose progress must rise from 0 to 1."""
-    steps = Foley().generate(clip, Parameters(prompt, **({"seed": 1} | parameters)))
-    fraction = 0.0
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as finished:
-            sound: Sound = finished.value
-            return sound
-        assert fraction <= progress.fraction <= 1.0
-        fraction = progress.fraction
+    return done(Foley().generate(clip, Parameters(prompt, **({"seed": 1} | parameters))))
 
 
 def mono(samples: Signal) -> Signal:

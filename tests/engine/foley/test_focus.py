@@ -11,19 +11,14 @@ from engine.foley.scene import Pointer, Scene
 from engine.foley.see import see
 from tests import clips
 from tests.engine.foley.listening import matched
+from tests.engine.work import done
 
 BALLS = {"left": (0.5, 1.1, 1.7, 2.3, 2.9), "middle": (0.9, 1.5, 2.1, 2.7), "right": (0.7, 1.3, 1.9, 2.5)}
 RADII = {"left": 14, "middle": 7, "right": 22}
 
 
 def scene(clip: Path, focus: Pointer | None) -> Scene:
-    looking = see(clip, 3.0, focus)
-    while True:
-        try:
-            next(looking)
-        except StopIteration as finished:
-            seen: Scene = finished.value
-            return seen
+    return done(see(clip, 3.0, focus))
 
 
 @pytest.fixture(scope="module")

@@ -14,18 +14,13 @@ from engine.foley.see import see
 from tests import clips
 from tests.engine.foley.listening import matched
 from tests.engine.foley.made import SECONDS, made
+from tests.engine.work import done
 
 SCENES = 100
 
 
 def seen(clip: Path, duration: float, focus: Pointer | None = None) -> Scene:
-    looking = see(clip, duration, focus)
-    while True:
-        try:
-            next(looking)
-        except StopIteration as finished:
-            scene: Scene = finished.value
-            return scene
+    return done(see(clip, duration, focus))
 
 
 def test_contacts_are_found_in_a_hundred_made_scenes(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from engine.mmaudio.networks import Networks
 from engine.mmaudio.settings import Settings
 from engine.mmaudio.synchformer import Synchformer
 from engine.model import Parameters, Sound
+from tests.engine.work import done
 
 WIDTH = 64
 SYNC_WIDTH = 96
@@ -74,16 +75,7 @@ def model(networks: Networks) -> MMAudio:
 def generate(model: MMAudio, clip: Path | None, **parameters: Any) -> Sound:
     """One generation run to its end, whose progress must rise from 0 to 1."""
     asked = Parameters("rain on a roof", **({"seed": 7, "duration": 1.0, "quality_steps": 4} | parameters))
-    steps = model.generate(clip, asked)
-    fraction = 0.0
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as finished:
-            sound: Sound = finished.value
-            return sound
-        assert fraction <= progress.fraction <= 1.0
-        fraction = progress.fraction
+    return done(model.generate(clip, asked))
 
 
 @contextmanager
