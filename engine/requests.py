@@ -237,6 +237,8 @@ class RequestQueue:
         self._moved(*requests)
 
         def report(number: int, news: Progress | Finished | BadInput | Stopped) -> None:
+            if requests[number].outcome is not None:
+                return  # its time was up before
             if isinstance(news, Progress):
                 requests[number].report(news)
             elif isinstance(news, BadInput):
@@ -244,14 +246,19 @@ class RequestQueue:
             else:
                 self._finish(requests[number], cancelled() if isinstance(news, Stopped) else news)
 
+        def give_up() -> None:
+            """What takes too long fails at once, and the model may yet leave it in its own time, and stay loaded."""
+            sentence = f"The generation took longer than {self._settings.timeout_seconds:g} seconds."
+            for number, request in enumerate(requests):
+                if request.outcome is None:
+                    self._finish(request, model_failure(504, "generation_timeout", sentence))
+                    worker.stop(number)
+
         jobs = [Job(each.parameters, each.sound, each.clip, each.url) for each in requests]
         failure: Failure | None = None
+        patience = asyncio.get_running_loop().call_later(self._settings.timeout_seconds, give_up)
         try:
-            async with asyncio.timeout(self._settings.timeout_seconds):
-                await worker.generate(jobs, report)
-        except TimeoutError:
-            sentence = f"The generation took longer than {self._settings.timeout_seconds:g} seconds."
-            failure = model_failure(504, "generation_timeout", sentence)
+            await worker.generate(jobs, report)
         except WorkerLost as error:
             failure = model_failure(500, "internal_server_error", str(error))
             if error.device or len(requests) > 1:
@@ -259,6 +266,8 @@ class RequestQueue:
                 for request in reversed(requests):
                     if request.outcome is None and not request.restarted:
                         self._restart(request, why)
+        finally:
+            patience.cancel()
         for request in requests:
             if failure and request.status == "IN_PROGRESS":
                 self._finish(request, failure)

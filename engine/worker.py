@@ -296,15 +296,15 @@ def _run(engine: Line, model: Model, options: Options, jobs: list[Job]) -> None:
     takes = {Take(job.clip, job.parameters): number for number, job in enumerate(jobs)}
     going = dict(takes)
     for take, news in _work(model, options, jobs, [*takes]):
-        if take in going:
-            _tell(engine, going[take], jobs[going[take]], news)
-            if not isinstance(news, Progress):
-                del going[take]
         for each, number in takes.items():
             if each in going and number in engine.stopped:
                 del going[each]
                 each.stopped = True
                 engine.send("stopped", job=number)
+        if take in going:
+            _tell(engine, going[take], jobs[going[take]], news)
+            if not isinstance(news, Progress):
+                del going[take]
 
 
 def _tell(engine: Line, number: int, job: Job, news: News) -> None:

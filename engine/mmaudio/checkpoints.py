@@ -6,7 +6,7 @@ another shape are told. Numbers may be stored in 32 or 16 bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 from zipfile import is_zipfile
@@ -20,6 +20,9 @@ from engine.model import Unloadable
 
 Tensors = dict[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
+
+PORTION = 2**26
+"""Bytes of a large file that are in memory at once while it is read."""
 
 _TOLD = 5  # names of each kind in a message
 
@@ -43,6 +46,15 @@ def read(path: Path, part: str = "") -> Tensors:
     if not isinstance(tensors, Mapping) or not all(isinstance(each, Tensor) for each in tensors.values()):
         raise Unloadable(f"{path} does not hold weights by name{f' under “{part}”' if part else ''}.")
     return dict(tensors)
+
+
+def rounded(path: Path, dtype: torch.dtype) -> Tensors:
+    """The tensors of a large file as `dtype`, beside which little of the file is in memory. Raises `Unloadable`."""
+    tensors, done = read(path), Tensors()
+    for names in _portions({name: tensor.nbytes for name, tensor in tensors.items()}):
+        done |= {name: tensors[name].to(dtype) for name in names}
+        tensors = read(path)  # what has been looked at of the file goes with the former ones
+    return done
 
 
 def build(make: Callable[[], Network]) -> Network:
@@ -116,6 +128,17 @@ def with_unit_rows(tensors: Tensors) -> Tensors:
             tensor = weight / (1e-4 + norms / root) / root
         normalised[name] = tensor
     return normalised
+
+
+def _portions(sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    """Names, as many at a time as are at most `PORTION` bytes together, or one of more."""
+    names: list[str] = []
+    for name, size in sizes.items():
+        if names and sum(map(sizes.__getitem__, names)) + size > PORTION:
+            yield names
+            names = []
+        names.append(name)
+    yield names
 
 
 def _some(names: list[str]) -> str:

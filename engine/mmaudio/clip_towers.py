@@ -22,9 +22,10 @@ from transformers import (
     CLIPVisionConfig,
     CLIPVisionModelWithProjection,
 )
+from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 
 from engine.mmaudio.checkpoints import Tensors, build, fill
-from engine.mmaudio.layers import attend_by_heads
+from engine.mmaudio.layers import attend, attention
 from engine.mmaudio.packing import pack
 from engine.model import Unloadable
 
@@ -91,6 +92,7 @@ class ClipTowers:
         """Those of the published sizes, from weights in open_clip's names. Raises `Unloadable`."""
         towers = cls(build(lambda: make_vision(VISION)), build(lambda: make_text(TEXT)))
         towers.fill(tensors, source, dtype, device)
+        del tensors  # packed, a layer needs its own no more
         pack(towers.vision)
         pack(towers.text)
         return towers
@@ -121,14 +123,27 @@ def _attend(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, *_: object, **__: object
 ) -> tuple[Tensor, None]:
     """In transformers' terms: three of (B, heads, tokens, d), to (B, tokens, heads, d) and no weights."""
-    return attend_by_heads(query, key, value).transpose(1, 2), None
+    return attention(query, key, value).transpose(1, 2), None
 
 
-AttentionInterface.register("by_heads", _attend)
+AttentionInterface.register("grouped_heads", _attend)
+
+
+class LastLayer(CLIPEncoderLayer):
+    """The vision tower's last: of what comes out of it the class token alone is used, and made."""
+
+    def forward(self, hidden_states: Tensor, *_: object, **__: object) -> Tensor:
+        first, normal, own = hidden_states[:, :1], self.layer_norm1(hidden_states), self.self_attn
+        projected = own.q_proj(normal[:, :1]), own.k_proj(normal), own.v_proj(normal)
+        heads = (part.unflatten(-1, (own.num_heads, -1)).transpose(1, 2) for part in projected)
+        first = first + own.out_proj(attend(*heads))
+        out: Tensor = first + self.mlp(self.layer_norm2(first))
+        return out
 
 
 def make_vision(sizes: dict[str, int]) -> CLIPVisionModelWithProjection:
-    model = CLIPVisionModelWithProjection(CLIPVisionConfig(**sizes, **ALIKE, attn_implementation="by_heads"))
+    model = CLIPVisionModelWithProjection(CLIPVisionConfig(**sizes, **ALIKE, attn_implementation="grouped_heads"))
+    model.vision_model.encoder.layers[-1] = LastLayer(model.config)
     embeddings = model.vision_model.embeddings
     embeddings.position_ids = torch.arange(embeddings.num_positions, device="cpu")[None]
     return model

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.mmaudio.checkpoints import Tensors, build, fill, read, with_unit_rows, without_weight_norm
+from engine.mmaudio.layers import CACHE_BYTES
 from engine.mmaudio.lengths import CODEC_16K, CODEC_44K, Codec
 
 
@@ -59,6 +60,15 @@ class Activation(MMAudioActivation1d):
 
     def forward(self, sound: Tensor) -> Tensor:
         """(B, channels, L) to the same. Beyond its ends, a sound stands still at each rate."""
+        at_once = len(self.act.alpha)
+        if sound.device.type == "cpu":
+            at_once = max(1, CACHE_BYTES // (2 * sound[:, 0].nbytes))
+        frequency, inverse = self.act.alpha.exp(), 1 / (self.act.beta.exp() + 1e-9)
+        parts = zip(sound.split(at_once, dim=1), frequency.split(at_once), inverse.split(at_once), strict=True)
+        return torch.cat([self._some(*each) for each in parts], dim=1)
+
+    def _some(self, sound: Tensor, frequency: Tensor, inverse: Tensor) -> Tensor:
+        """The same for some channels, each with its own frequency and gain of the wave that is added."""
         batch, channels, length = sound.shape
         block, blocks = self.BLOCK, -(-length // self.BLOCK)
         raising, lowering = self.filters
@@ -70,11 +80,8 @@ class Activation(MMAudioActivation1d):
         fine[:, :, 0] = fine[:, :, 1, :1, :1]
         fine[:, :, last, :, place + 1 :] = fine[:, :, last, 1:, place : place + 1]
         fine[:, :, -1] = fine[:, :, last, 1:, place : place + 1]
-        frequency, inverse = (
-            each[:, None, None, None] for each in (self.act.alpha.exp(), 1 / (self.act.beta.exp() + 1e-9))
-        )
-        waves = (fine * frequency).sin_()
-        fine += waves.square_().mul_(inverse)
+        waves = (fine * frequency[:, None, None, None]).sin_()
+        fine += waves.square_().mul_(inverse[:, None, None, None])
         lowered = functional.conv2d(fine.view(-1, 1, blocks + 2, 2 * block).permute(0, 3, 1, 2), lowering)
         return lowered.permute(0, 2, 3, 1).reshape(batch, channels, -1)[..., :length]
 

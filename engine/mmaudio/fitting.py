@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -36,9 +37,11 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def release() -> None:
-    """Give back what PyTorch keeps of a GPU's memory for later."""
+    """Give back what PyTorch keeps of a GPU's memory for later, and the C library (glibc) of the machine's."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
 
 
 @contextmanager

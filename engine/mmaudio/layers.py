@@ -5,12 +5,14 @@ The names of parameters are those of the published checkpoints.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 HEAD_WIDTH = 64
+
+CACHE_BYTES = 2**22
+"""What a processor keeps at hand of what it has just made: more is slower to come back to."""
 
 Rotation = tuple[Tensor, Tensor]
 """Cosines and sines of shape (tokens, HEAD_WIDTH / 2), float32."""
@@ -88,30 +90,33 @@ class Projections(nn.Module):
         return query, key, value
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attention of every token to every token; the heads side by side again: (B, L, width)."""
-    return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention over (B, heads, L, d), to the same shape: of every token to every token.
 
-
-def attend_by_heads(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attention over (B, heads, L, d), of many tokens: on a processor with 16 bits one head after the other.
-
-    PyTorch's fused kernel reckons in 32 bits there; products of whole matrices use the 16 that the processor has, and
-    one head's weights stay in its cache.
+    On a processor with 16 bits PyTorch's fused kernel reckons in 32. Products of matrices use the 16 that the processor
+    has; they are made for so many heads at a time that their weights stay in its cache.
     """
     if query.device.type != "cpu" or query.dtype == torch.float32:
         return functional.scaled_dot_product_attention(query, key, value)
-    out = torch.empty_like(query)
-    scaled = query * query.shape[-1] ** -0.5
-    for place in np.ndindex(*query.shape[:2]):
-        weights = (scaled[place] @ key[place].T).softmax(dim=-1)
-        torch.mm(weights, value[place], out=out[place])
-    return out
+    at_once = max(1, CACHE_BYTES // (query.element_size() * query.shape[2] * key.shape[2]))
+    done = torch.empty(query.shape, dtype=query.dtype)
+    heads = (part.flatten(0, 1).split(at_once) for part in (query * query.shape[-1] ** -0.5, key, value, done))
+    for queries, keys, values, place in zip(*heads, strict=True):
+        torch.bmm((queries @ keys.mT).softmax(dim=-1), values, out=place)
+    return done
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention of every token to every token; the heads side by side again: (B, L, width)."""
+    return attention(query, key, value).transpose(1, 2).flatten(2)
 
 
 def modulate(tokens: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """Normalise each token, then scale and shift it as its condition says (Peebles and Xie, "DiT", 2023)."""
-    return functional.layer_norm(tokens, tokens.shape[-1:], eps=1e-5) * (1 + scale) + shift
+    """Normalise each token, then scale and shift it as its condition says (Peebles and Xie, "DiT", 2023).
+
+    Tokens are float32, whatever the network's numbers are: what the blocks add to them is not rounded each time.
+    """
+    return (functional.layer_norm(tokens, tokens.shape[-1:], eps=1e-5) * (1 + scale) + shift).to(shift.dtype)
 
 
 class Modulation(nn.Sequential):

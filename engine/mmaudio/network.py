@@ -179,7 +179,11 @@ class FlowNetwork(nn.Module):
         return self.architecture.width * (1 + sum(layer.parts for layer in self._timed))
 
     def forward(self, latents: Tensor, moment: Tensor, conditions: Conditions) -> Tensor:
-        """The velocity (B, N, channels) at `latents` (B, N, channels) and a moment (B, 1, `moment_width`)."""
+        """The velocity (B, N, channels) at `latents` (B, N, channels) and a moment (B, 1, `moment_width`).
+
+        Where there are fewer latents than conditions, they stand for the next ones again: guidance asks for the same
+        latents twice, and what is made of them alone is made once.
+        """
         count, clip_count = latents.shape[1], conditions.clip.shape[1]
         places = rotation(count, 1.0, latents.device)
         positions = places, rotation(clip_count, count / clip_count, latents.device), None
@@ -194,7 +198,8 @@ class FlowNetwork(nn.Module):
             """That of the latents: made for each token of timing, of which there are fewer, and then spread."""
             return layer.cut(layer(every)[:, nearest])
 
-        latent, clip, text = self.audio_input_proj(latents), conditions.clip, conditions.text
+        latent = self.audio_input_proj(latents).float().repeat(len(condition) // len(latents), 1, 1)
+        clip, text = conditions.clip.float(), conditions.text.float()
         for block, of_clip, of_text in zip(self.joint_blocks, clip_modulations, text_modulations, strict=True):
             modulations = modulation(block.latent_block.adaLN_modulation), of_clip, of_text
             latent, clip, text = block((latent, clip, text), modulations, positions)

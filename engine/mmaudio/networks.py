@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.mmaudio.checkpoints import Tensors, build, fill, read
+from engine.mmaudio.checkpoints import Tensors, build, fill, read, rounded
 from engine.mmaudio.clip_towers import ClipTowers, Words
 from engine.mmaudio.decoder import Decoder
 from engine.mmaudio.lengths import Codec, Lengths
@@ -56,15 +56,16 @@ class Networks:
         if limit != resource.RLIM_INFINITY:
             raise Unloadable("The network does not fit into a worker's memory: set ENGINE_WORKER_MEMORY_BYTES=0.")
         paths = variant.paths(folder)
-        yield Progress(0.0, "Loading the flow network")
-        flow = load_flow(variant, paths[variant.flow], dtype, device)
-        yield Progress(0.4, "Loading CLIP")
-        clip = ClipTowers.load(read(paths[CLIP]), paths[CLIP], dtype, device)
-        words = Words(*(paths[file] for file in VOCABULARY))
-        yield Progress(0.8, "Loading Synchformer")
-        synchformer = load_synchformer(read(paths[SYNCHFORMER]), paths[SYNCHFORMER], dtype, device)
-        yield Progress(0.9, "Loading the decoder")
+        # The large ones last: while a file is read, more is in memory than what is kept of it.
+        yield Progress(0.0, "Loading the decoder")
         decoder = Decoder.load(variant.codec, paths[variant.vae], paths[variant.vocoder], dtype, device)
+        yield Progress(0.1, "Loading Synchformer")
+        synchformer = load_synchformer(read(paths[SYNCHFORMER]), paths[SYNCHFORMER], dtype, device)
+        yield Progress(0.2, "Loading the flow network")
+        flow = load_flow(variant, paths[variant.flow], dtype, device)
+        yield Progress(0.6, "Loading CLIP")
+        clip = ClipTowers.load(rounded(paths[CLIP], dtype), paths[CLIP], dtype, device)
+        words = Words(*(paths[file] for file in VOCABULARY))
         networks = cls(variant.name, variant.codec, flow, clip, words, synchformer, decoder)
         if device.type == "cuda":
             networks.pictures_at_once, networks.segments_at_once = 64, 24
@@ -79,14 +80,14 @@ class Networks:
         are missing all stays as it was, where one is damaged there is no variant until the next `become`.
         """
         paths = variant.paths(folder)
-        yield Progress(0.0, f"Loading {variant.name}")
+        yield Progress(0.0, f"Loading the decoder of {variant.name}")
         if self.name:
             self.name = ""
             self._steppers.cache_clear()
             del self.flow, self.decoder
-        flow = load_flow(variant, paths[variant.flow], dtype, device)
-        yield Progress(0.0, f"Loading the decoder of {variant.name}")
         self.decoder = Decoder.load(variant.codec, paths[variant.vae], paths[variant.vocoder], dtype, device)
+        yield Progress(0.0, f"Loading the flow network of {variant.name}")
+        flow = load_flow(variant, paths[variant.flow], dtype, device)
         self.flow, self.codec, self.name = flow, variant.codec, variant.name
 
     def read(self, text: str) -> Tensor:
@@ -110,7 +111,9 @@ def load_flow(variant: Variant, source: Path, dtype: torch.dtype, device: torch.
     """The first version's files also hold tables that are reckoned here."""
     network = build(lambda: FlowNetwork(variant.architecture))
     tables = {"t_embed.freqs", "latent_rot", "clip_rot"}
-    fill(network, {name: each for name, each in read(source).items() if name not in tables}, source, dtype, device)
+    tensors = {name: each for name, each in rounded(source, dtype).items() if name not in tables}
+    fill(network, tensors, source, dtype, device)
+    del tensors  # packed, a layer needs its own no more
     pack(network)
     return network
 

@@ -78,8 +78,7 @@ class Stepper:
     def _step(self) -> None:
         latents = self.latents.to(self._moment.dtype)
         if self._guided:
-            both = self._network(latents.repeat(2, 1, 1), self._moment, self._conditions).float()
-            wanted, unwanted = both.chunk(2)
+            wanted, unwanted = self._network(latents, self._moment, self._conditions).float().chunk(2)
             velocity = self._strength * wanted + (1 - self._strength) * unwanted
         else:
             velocity = self._network(latents, self._moment, self._conditions).float()

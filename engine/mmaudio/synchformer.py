@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.mmaudio.layers import attend
+from engine.mmaudio.layers import attend, attention
 from engine.mmaudio.lengths import SEGMENT_FRAMES, SEGMENT_TOKENS
 
 SIDE = 224
@@ -46,7 +46,7 @@ class DividedAttention(nn.Module):
 
         groups = [grouped(part[:, :, 1:]) for part in (query, key, value)]
         lent = [part[:, None, :, :1].expand(-1, groups[0].shape[1], -1, -1, -1) for part in (key, value)]
-        rest = functional.scaled_dot_product_attention(
+        rest = attention(
             groups[0].flatten(0, 1),
             torch.cat([lent[0], groups[1]], dim=3).flatten(0, 1),
             torch.cat([lent[1], groups[2]], dim=3).flatten(0, 1),

@@ -141,9 +141,11 @@ def test_the_engine_answers_while_a_model_hangs(running: RunningEngine) -> None:
     running.wait(hanging)
 
 
-def test_a_request_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+def test_a_request_that_takes_too_long_is_ended_and_a_model_that_obeys_stays_loaded(tmp_path: Path, gate: Path) -> None:
     with engine(tmp_path, timeout_seconds=1) as hasty:
         before = worker_of(hasty)
+        assert refusal(hasty.result(hasty.occupy(gate))) == (504, "generation_timeout")
+        assert worker_of(hasty) == before
         hanging, waiting = hasty.submit(prompt="hang"), hasty.submit()
         assert refusal(hasty.result(hanging)) == (504, "generation_timeout")
         assert hasty.result(waiting).status_code == 200

@@ -12,7 +12,7 @@ import pytest
 import torch
 from diffusers.models.autoencoders.autoencoder_mmaudio import MMAudioVAE
 from diffusers.models.autoencoders.mmaudio_vocoder import MMAudioVocoder
-from torch import nn
+from torch import Tensor, nn
 
 from engine.mmaudio import clip_towers
 from engine.mmaudio.clip_towers import ClipTowers, Words
@@ -78,12 +78,17 @@ def generate(model: MMAudio, clip: Path | None, **parameters: Any) -> Sound:
     return done(model.generate(clip, asked))
 
 
+def rows_of(given: tuple[Any, ...], named: dict[str, Any]) -> int:
+    """How large the batch is that a network is given."""
+    return max(len(each) for each in [*given, *named.values()] if isinstance(each, Tensor))
+
+
 @contextmanager
 def counted(module: nn.Module) -> Iterator[list[int]]:
     """The batches that a network is given."""
     batches: list[int] = []
     hook = module.register_forward_pre_hook(
-        lambda _, args, named: batches.append(len(args[0] if args else named["pixel_values"])), with_kwargs=True
+        lambda _, given, named: batches.append(rows_of(given, named)), with_kwargs=True
     )
     yield batches
     hook.remove()

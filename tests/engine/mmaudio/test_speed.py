@@ -8,8 +8,9 @@ from diffusers.models.autoencoders.mmaudio_vocoder import MMAudioActivation1d
 from torch import nn
 from torch.nn import functional
 
+from engine.mmaudio import layers
 from engine.mmaudio.decoder import Activation
-from engine.mmaudio.layers import attend_by_heads
+from engine.mmaudio.layers import TokenConv, attention
 from engine.mmaudio.packing import pack
 
 BFLOAT16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
@@ -29,22 +30,32 @@ def test_the_vocoders_activation_by_blocks_is_the_published_one(length: int) -> 
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.bfloat16, 1e-2)])
-def test_attention_by_heads_is_attention(dtype: torch.dtype, tolerance: float) -> None:
+def test_attention_by_some_heads_at_a_time_is_attention(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, tolerance: float
+) -> None:
+    monkeypatch.setattr(layers, "CACHE_BYTES", 2 * 2 * 50 * 50)  # of the six heads two
     torch.manual_seed(0)
     query, key, value = (torch.randn(2, 3, 50, 16, dtype=dtype) for _ in range(3))
     exact = functional.scaled_dot_product_attention(query.double(), key.double(), value.double())
-    difference = attend_by_heads(query, key, value).double() - exact
+    difference = attention(query, key, value).double() - exact
     assert difference.norm() < tolerance * exact.norm()
 
 
+@pytest.mark.parametrize("count", [1, 6, 7])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.bfloat16, 1e-2)])
-def test_packed_layers_are_the_layers(dtype: torch.dtype, tolerance: float) -> None:
+def test_packed_layers_are_the_layers(dtype: torch.dtype, tolerance: float, count: int) -> None:
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Linear(48, 96), nn.SiLU(), nn.Sequential(nn.Linear(96, 32, bias=False))).to(dtype)
-    tokens = torch.randn(2, 3, 5, 48, dtype=dtype)
+    network = nn.Sequential(
+        nn.Linear(48, 96),
+        nn.Sequential(TokenConv(96, 64, 3), TokenConv(64, 64, 7), TokenConv(64, 96, 3, bias=False)),
+        nn.Linear(96, 32, bias=False),
+    )
+    tokens = torch.randn(2, count, 48).to(dtype)
     with torch.inference_mode():
-        plain = network(tokens)
-        pack(network)
-        packed = network(tokens)
-    assert all(type(layer) is not nn.Linear for layer in network.modules()) == (dtype == torch.float32 or BFLOAT16)
-    assert (packed - plain).norm() < tolerance * plain.norm()
+        exact = network(tokens.float())
+        pack(network.to(dtype))
+        difference = network(tokens).float() - exact
+    packed = dtype == torch.float32 or BFLOAT16
+    layers_left = [type(layer) for layer in network.modules() if isinstance(layer, nn.Linear | nn.Conv1d)]
+    assert layers_left == [TokenConv] if packed else len(layers_left) == 5
+    assert difference.norm() < tolerance * exact.norm()

@@ -20,7 +20,7 @@ from engine.mmaudio.networks import Networks
 from engine.mmaudio.sampling import Features, Stepper, Walker, guided, noise, walk
 from engine.model import BadInput, News, Parameters, Progress, Sound, Take
 from tests import clips
-from tests.engine.mmaudio.small import counted, generate
+from tests.engine.mmaudio.small import counted, generate, rows_of
 
 STEPS = 4
 ASKED: list[dict[str, Any]] = [
@@ -56,7 +56,7 @@ def memory_for(module: nn.Module, rows: int) -> Iterator[None]:
     """A network that finds no memory for more than so many rows, as PyTorch tells of it on a processor."""
 
     def check(_: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
-        if len(inputs[0] if inputs else named["pixel_values"]) > rows:
+        if rows_of(inputs, named) > rows:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes.")
 
     hook = module.register_forward_pre_hook(check, with_kwargs=True)
