@@ -177,6 +177,9 @@ class MMAudio:
         """From noise to latents, together."""
         networks, steps = self.networks, group[0].take.parameters.quality_steps
         owner = {each.walker: each for each in group}
+        for each in group:
+            yield each.take, Progress(each.seen, "Starting from noise")
+            each.walker.stopped = each.take.stopped
         for step, walkers in walk(networks.flow, networks.stepper, [*owner], lengths, steps):
             for each in (owner[walker] for walker in walkers):
                 fraction = each.seen + (0.9 - each.seen) * step / steps

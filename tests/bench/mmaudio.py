@@ -49,6 +49,7 @@ STAGES = {
     "Looking": "CLIP",
     "Following": "Synchformer",
     "Reading": "words",
+    "Starting": "steps",
     "Step": "steps",
     "Making": "decoder",
     "Writing": "file",
