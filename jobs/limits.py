@@ -25,7 +25,7 @@ class LimitReached(BackendError):
 
 
 def is_hosted(backend: str) -> bool:
-    return backend != "engine"
+    return not registry.is_own(backend)
 
 
 def hold(team: Team) -> None:

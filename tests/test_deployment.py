@@ -16,7 +16,7 @@ from webapp.management.commands.up import programs
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 READ = re.compile(
-    r'environment\.(?:text|number|flag|words|amount|days|address|hosts|one_of)\(\s*"(\w+)"|os\.environ\.get\("(\w+)"'
+    r'environment\.(?:text|number|flag|words|amount|days|address|hosts|variants|one_of)\(\s*"(\w+)"|os\.environ\.get\("(\w+)"'
 )
 
 

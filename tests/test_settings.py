@@ -97,6 +97,7 @@ def test_the_embedded_set_up_draws_secrets_once_and_lets_nobody_else_read_them(t
         ("PORT", "http", "PORT must be a whole number, not 'http'."),
         ("MAX_UPLOAD_MB", "1.5", "MAX_UPLOAD_MB must be a whole number, not '1.5'."),
         ("PRODUCTION", "maybe", "PRODUCTION must be 1 or 0, not 'maybe'."),
+        ("ENGINE_VARIANTS", "large one", "ENGINE_VARIANTS must list variants such as small_16k, not 'large one'."),
         ("DEFAULT_BACKEND", "fax", "DEFAULT_BACKEND must be one of engine, fal, scenario, not 'fax'."),
         (
             "RESULT_HOSTS",

@@ -78,6 +78,18 @@ def address(name: str, default: str) -> str:
     return value
 
 
+def variants(name: str) -> list[str]:
+    """A comma-separated list of names of up to 13 letters, digits and underscores: with "engine-" they are a backend's.
+
+    Raises ImproperlyConfigured for anything else.
+    """
+    listed = words(name)
+    for entry in listed:
+        if not re.fullmatch(r"[a-z0-9_]{1,13}", entry):
+            raise ImproperlyConfigured(f"{name} must list variants such as small_16k, not {entry!r}.")
+    return listed
+
+
 def hosts(name: str, default: str) -> list[str]:
     """A comma-separated list of host names: "example.com", "example.com:8443", "*.example.com".
 

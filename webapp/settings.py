@@ -304,6 +304,8 @@ OWN_ENGINE = not environment.text("ENGINE_URL")
 ENGINE_URL = environment.text("ENGINE_URL", f"http://127.0.0.1:{ENGINE_PORT}")
 # The engine's own setting: whose licence is shown where the engine is chosen, and on what it made.
 ENGINE_MODEL = environment.text("ENGINE_MODEL")
+# Variants of that model which people may choose beside the one that the engine is set to; each is a backend.
+ENGINE_VARIANTS = environment.variants("ENGINE_VARIANTS")
 ENGINE_KEY = environment.text("ENGINE_KEY") or environment.kept_secret(DATA_DIR / "engine-key")
 # A worker renews its lease on a generation while it works; a lease not renewed for this long means the worker died.
 LEASE_SECONDS = environment.number("LEASE_SECONDS", 30)
@@ -321,9 +323,11 @@ HOSTED_PATIENCE_SECONDS = environment.number("HOSTED_PATIENCE_SECONDS", 1800)
 MEDIA_TIMEOUT_SECONDS = environment.number("MEDIA_TIMEOUT_SECONDS", 120)
 MEDIA_MEMORY_BYTES = environment.number("MEDIA_MEMORY_MB", 2048) * 1024 * 1024
 
-# --- Hosted backends ------------------------------------------------------------------------------------------------
+BACKENDS = ("engine", *(f"engine-{variant}" for variant in ENGINE_VARIANTS), "fal", "scenario")
 # Which one a generation takes when neither the person nor the team chose.
-DEFAULT_BACKEND = environment.one_of("DEFAULT_BACKEND", ("engine", "fal", "scenario"), "engine")
+DEFAULT_BACKEND = environment.one_of("DEFAULT_BACKEND", BACKENDS, "engine")
+
+# --- Hosted backends ------------------------------------------------------------------------------------------------
 FAL_KEY = environment.text("FAL_KEY")
 FAL_QUEUE_URL = environment.address("FAL_QUEUE_URL", "https://queue.fal.run")
 FAL_REST_URL = environment.address("FAL_REST_URL", "https://rest.fal.ai")

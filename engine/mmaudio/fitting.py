@@ -37,11 +37,16 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def release() -> None:
-    """Give back what PyTorch keeps of a GPU's memory for later, and the C library (glibc) of the machine's."""
+    """Give back what PyTorch keeps of a GPU's memory for later, and what is kept of the machine's."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
-        trim(0)
+    trim()
+
+
+def trim() -> None:
+    """Give back what the C library keeps of the machine's memory for later, where it is one that can (glibc)."""
+    if malloc_trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        malloc_trim(0)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from engine.frames import clip_length
 from engine.mmaudio import likeness
-from engine.mmaudio.fitting import TOO_LARGE, in_parts, refusing
+from engine.mmaudio.fitting import TOO_LARGE, in_parts, refusing, trim
 from engine.mmaudio.lengths import SEGMENT_TOKENS, SHORTEST, Lengths
 from engine.mmaudio.networks import Networks
 from engine.mmaudio.pictures import Pictures, look, segments
@@ -101,6 +101,7 @@ class MMAudio:
         settings = self.settings
         if settings.torch_device.type == "cuda":
             torch.cuda.set_device(settings.torch_device)
+            torch.backends.cudnn.conv.fp32_precision = "ieee"  # else convolutions in 32 bits keep ten of a number
         variant = VARIANTS[settings.variant]
         try:
             loading = Networks.load(variant, settings.weights, settings.dtype, settings.torch_device)
@@ -194,6 +195,7 @@ class MMAudio:
         yield take, Progress(0.9, "Making the sound")
         if take.stopped:
             return
+        trim()  # what came before has left holes, and the decoder wants much at once
         waveform = networks.decoder.decode(networks.flow.unnormalise(of.walker.latents))[0].cpu().numpy()
         samples = in_house_format(waveform, networks.codec.rate, of.seconds)
         yield take, Sound(samples, understood=self._report(samples, of.seconds, take.parameters))

@@ -68,7 +68,8 @@ class Networks:
         words = Words(*(paths[file] for file in VOCABULARY))
         networks = cls(variant.name, variant.codec, flow, clip, words, synchformer, decoder)
         if device.type == "cuda":
-            networks.pictures_at_once, networks.segments_at_once = 64, 24
+            # Enough to keep a GPU busy, and so few that the largest variant stays below 6 GB of its memory.
+            networks.pictures_at_once, networks.segments_at_once = 16, 12
         return networks
 
     def become(

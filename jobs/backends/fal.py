@@ -51,13 +51,23 @@ class Fal:
     """A client of one server that speaks the protocol: fal itself (`hosted`), or our engine.
 
     `queue_url` takes the requests, `storage_url` the uploads. The addresses that answers name are used as they are;
-    where they may lead, and where the key goes, is the egress's matter.
+    where they may lead, and where the key goes, is the egress's matter. Our engine may be asked for a `variant` of its
+    model.
     """
 
     def __init__(
-        self, name: str, queue_url: str, storage_url: str, egress: Egress, *, key: str = "", hosted: bool = False
+        self,
+        name: str,
+        queue_url: str,
+        storage_url: str,
+        egress: Egress,
+        *,
+        key: str = "",
+        hosted: bool = False,
+        variant: str = "",
     ) -> None:
         self.name = name
+        self._variant = variant
         self.paid = self.sends_proxy = hosted
         self.remembers_uploads = False  # fal forgets them after a day
         self.first_poll, self.slowest_poll = (1.0, 10.0) if hosted else (0.15, 0.6)
@@ -87,6 +97,8 @@ class Fal:
             "mask_away_clip": request.focus_on_subject,
             "seed": request.seed,
         }
+        if self._variant:
+            body["variant"] = self._variant
         application = f"{APPLICATION}/text-to-audio"
         where_to_look = f"{WHERE_TO_LOOK}: “{request.prompt[:80]}”, seed {request.seed}."
         if upload:

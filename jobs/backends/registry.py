@@ -14,14 +14,22 @@ from jobs.backends.egress import Egress
 from jobs.backends.fal import Fal
 from jobs.backends.scenario import Scenario
 
-NAMES = ("engine", "fal", "scenario")
+NAMES: tuple[str, ...] = settings.BACKENDS
+"""A variant of our engine's model that may be chosen is a backend too: "engine-" and its name."""
 
 _WEIGHTS = "the weights of MM Audio are published for non-commercial use (CC BY-NC 4.0)"
 
 
 def offer(name: str) -> Offer:
     """What a person should know of a backend before choosing it. Raises KeyError for an unknown name."""
-    return {"engine": _engine_offer, "fal": _fal_offer, "scenario": _scenario_offer}[name]()
+    if is_own(name):
+        return _engine_offer(_variant(name))
+    return {"fal": _fal_offer, "scenario": _scenario_offer}[name]()
+
+
+def is_own(name: str) -> bool:
+    """Whether a backend is our engine, with whichever variant of its model."""
+    return name.partition("-")[0] == "engine"
 
 
 def provider(name: str) -> str:
@@ -53,12 +61,23 @@ def client(name: str, credentials: Credentials) -> Backend:
 
     Raises KeyError for an unknown name and for a credential that is not there.
     """
-    return {"engine": _engine, "fal": _fal, "scenario": _scenario}[name](dict(credentials))
+    if is_own(name):
+        return _engine(name)
+    return {"fal": _fal, "scenario": _scenario}[name](dict(credentials))
 
 
-def _engine(_: dict[str, str]) -> Backend:
+def _engine(name: str) -> Backend:
     url, key = settings.ENGINE_URL, _checked("The sound engine", settings.ENGINE_KEY)
-    return Fal("engine", url, url, Egress([url], f"Key {key}" if key else "", context=logs.header), key=key)
+    egress = Egress([url], f"Key {key}" if key else "", context=logs.header)
+    return Fal(name, url, url, egress, key=key, variant=_variant(name))
+
+
+def _variant(name: str) -> str:
+    """Which variant of the engine's model a backend is; "" for the one that the engine is set to.
+
+    One that is no longer offered can still be asked for what it has begun.
+    """
+    return name.partition("-")[2]
 
 
 def _fal(credentials: dict[str, str]) -> Backend:
@@ -82,11 +101,12 @@ def _checked(who: str, key: str) -> str:
     return key
 
 
-def _engine_offer() -> Offer:
+def _engine_offer(variant: str) -> Offer:
     """The engine's model is its operator's choice: our own, or the published network with its licence."""
     network = "mmaudio" in settings.ENGINE_MODEL
+    model = " ".join(["MMAudio"] * network + [variant] * bool(variant))
     return Offer(
-        label="Soundstage engine · MMAudio" if network else "Soundstage engine",
+        label=f"Soundstage engine · {model}" if model else "Soundstage engine",
         licence=f"On your own machine; {_WEIGHTS}." if network else "No third party’s model: what it makes is yours.",
         commercial_use=not network,
         data_goes="The clip stays in this installation.",

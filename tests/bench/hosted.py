@@ -71,6 +71,7 @@ def in_flight(home: Path) -> tuple[dict[str, Memory], float]:
     with fal_server() as fal:
         fal.polls_until_done = 1_000_000
         environment = {"FAL_KEY": FAL_KEY, "FAL_QUEUE_URL": fal.url, "FAL_REST_URL": fal.url, "TEAM_CONCURRENCY": "0"}
+        environment["LOG_LEVEL"] = "WARNING"  # of each job there would be a line
         with soundstage(home, **environment) as stage:
 
             def polled(jobs: int) -> Memory:

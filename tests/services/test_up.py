@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.programs import ROOT, Soundstage, free_port, soundstage, wait_until
-from tests.services.person import Person, signed_in
+from tests.services.person import ACCOUNT, Person, signed_in
 
 PROGRAMS = {"web": "-m gunicorn", "worker": "jobs.celery worker", "beat": "jobs.celery beat", "engine": "-m engine"}
 
@@ -80,6 +80,20 @@ def test_starts_a_program_that_died_again_and_says_so(stage: Soundstage, name: s
     wait_until(lambda: stage.processes(PROGRAMS[name]), f"a new {name}")
     wait_until(stage.healthy, "health")
     assert not set(stage.processes()) & set(ended)
+
+
+def test_a_variant_of_the_engines_model_is_chosen_like_a_backend(tmp_path: Path) -> None:
+    environment = {"ENGINE_MODEL": "tests.engine.models:Scripted", "ENGINE_VARIANTS": "other,third"}
+    with soundstage(tmp_path / "data", **environment, **ACCOUNT) as own, signed_in(own.url) as person:
+        page = person.client.get("/").text
+        for backend, label in (("engine", "engine"), ("engine-other", "engine · other"), ("engine-third", "")):
+            assert f'value="{backend}"' in page
+            assert f"Soundstage {label}" in page
+        results = person.ask(backend="engine-other", duration="1")
+        assert person.outcome(results) == "succeeded"
+        assert "Soundstage engine · other" in person.client.get(results).text
+        asked = "import json; print(json.dumps([g.understood['variant'] for g in Generation.objects.all()]))"
+        assert own.python(asked) == ["other"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

@@ -10,6 +10,8 @@ from django.core.management import BaseCommand
 from jobs.backends import registry
 from jobs.backends.base import BackendError
 
+WIDTH = max(map(len, registry.NAMES)) + 1
+
 
 class Command(BaseCommand):
     help = "Ask each configured backend whether address and key work, buying nothing. Exit code 1 if one fails."
@@ -26,12 +28,12 @@ class Command(BaseCommand):
         credentials = registry.installed(name)
         missing = [needed for needed in needs if needed not in dict(credentials)]
         if missing:
-            self.stdout.write(f"{name:9} not configured: {' and '.join(missing)} not set")
+            self.stdout.write(f"{name:{WIDTH}} not configured: {' and '.join(missing)} not set")
             return not credentials  # half of its keys is a mistake, none of them a choice
         try:
             registry.client(name, credentials).check()
         except BackendError as error:
-            self.stdout.write(f"{name:9} failed: {error}")
+            self.stdout.write(f"{name:{WIDTH}} failed: {error}")
             return False
-        self.stdout.write(f"{name:9} works")
+        self.stdout.write(f"{name:{WIDTH}} works")
         return True

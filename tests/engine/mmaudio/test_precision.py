@@ -14,6 +14,7 @@ from engine.mmaudio.clip_towers import ClipTowers
 from engine.mmaudio.decoder import Decoder
 from engine.mmaudio.lengths import Lengths
 from engine.mmaudio.networks import Networks
+from engine.mmaudio.packing import pack
 from engine.mmaudio.sampling import Features, guided
 from engine.mmaudio.settings import Settings
 
@@ -22,11 +23,14 @@ BOUND = 0.03
 
 
 def in_16_bits(networks: Networks) -> Networks:
+    """The same, laid out as they work for people."""
     clip, decoder = networks.clip, networks.decoder
     flow, vision, text, synchformer, vae, vocoder = (
         deepcopy(each).to(torch.bfloat16)
         for each in (networks.flow, clip.vision, clip.text, networks.synchformer, decoder.vae, decoder.vocoder)
     )
+    for each in (flow, vision, text, synchformer):
+        pack(each)
     towers = ClipTowers(vision, text)
     return replace(networks, flow=flow, clip=towers, synchformer=synchformer, decoder=Decoder(vae, vocoder))
 
