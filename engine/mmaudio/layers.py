@@ -116,7 +116,7 @@ def modulate(tokens: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
 
     Tokens are float32, whatever the network's numbers are: what the blocks add to them is not rounded each time.
     """
-    return (functional.layer_norm(tokens, tokens.shape[-1:], eps=1e-5) * (1 + scale) + shift).to(shift.dtype)
+    return (functional.layer_norm(tokens, tokens.shape[-1:], eps=1e-5) * (1 + scale.float()) + shift).to(shift.dtype)
 
 
 class Modulation(nn.Sequential):
