@@ -233,8 +233,8 @@ def follow(network: Synchformer, frames: Tensor) -> Tensor:
     patches = network.norm(tokens[:, 1:]).unflatten(1, (8, 196)).flatten(0, 1)
     last = network.spatial_attn_agg
     tokens = torch.cat([last.cls_token.expand(len(patches), -1, -1), patches], dim=1)
-    normal = last.norm1(tokens)
-    tokens = tokens + last.self_attn(normal, normal, normal, need_weights=False)[0]
+    normal = last.norm1(tokens).transpose(0, 1)  # this layer wants tokens first
+    tokens = tokens + last.self_attn(normal, normal, normal, need_weights=False)[0].transpose(0, 1)
     tokens = tokens + last.linear2(functional.gelu(last.linear1(last.norm2(tokens))))
     return tokens[:, 0].unflatten(0, (-1, 8))
 
