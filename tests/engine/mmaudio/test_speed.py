@@ -11,7 +11,11 @@ from torch.nn import functional
 from engine.mmaudio import layers
 from engine.mmaudio.decoder import Activation
 from engine.mmaudio.layers import TokenConv, attention
+from engine.mmaudio.lengths import Lengths
+from engine.mmaudio.networks import Networks
 from engine.mmaudio.packing import pack
+from engine.mmaudio.synchformer import Synchformer
+from tests.bench import reference
 
 BFLOAT16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
@@ -59,3 +63,21 @@ def test_packed_layers_are_the_layers(dtype: torch.dtype, tolerance: float, coun
     layers_left = [type(layer) for layer in network.modules() if isinstance(layer, nn.Linear | nn.Conv1d)]
     assert layers_left == [TokenConv] if packed else len(layers_left) == 5
     assert difference.norm() < tolerance * exact.norm()
+
+
+@torch.inference_mode()
+def test_what_the_bench_measures_ours_against_makes_the_same(networks: Networks) -> None:
+    torch.manual_seed(0)
+    timing = Synchformer(blocks=1).eval()
+    for weights in (timing.cls_token, timing.pos_embed, timing.temp_embed, timing.spatial_attn_agg.cls_token):
+        nn.init.normal_(weights)
+    segments = 2 * torch.rand(2, 16, 3, 224, 224) - 1
+    torch.testing.assert_close(reference.follow(timing, segments), timing(segments), rtol=0, atol=1e-4)
+
+    flow, lengths = networks.flow, Lengths.of(1.0, networks.codec)
+    features = torch.randn(1, lengths.clip, 64), torch.randn(1, lengths.sync, 96), torch.randn(1, 77, 64)
+    latents, time = torch.randn(1, lengths.latents, 20), torch.tensor([0.3])
+    conditions = flow.conditions(*features)
+    ours = flow(latents, flow.moments(time, conditions)[0], conditions)
+    theirs = reference.velocity(flow, latents, time, reference.conditions(flow, lengths, *features))
+    torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-4)
