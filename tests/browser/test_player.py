@@ -408,11 +408,13 @@ def answers(page: Page, site: Site, states: list[str]) -> None:
     They are of different generations; for the page they are all the first one.
     """
     shown = site.generations[states[0]]
+    bodies = []
+    for state in states:
+        body = page.request.get(f"{site.results(state)}live/").text()
+        bodies.append((state, body.replace(f'data-key="{site.generations[state]}"', f'data-key="{shown}"')))
 
     def answer(route: Route) -> None:
-        state = states.pop(0) if len(states) > 1 else states[0]
-        body = page.request.get(f"{site.results(state)}live/").text()
-        body = body.replace(f'data-key="{site.generations[state]}"', f'data-key="{shown}"')
+        state, body = bodies.pop(0) if len(bodies) > 1 else bodies[0]
         route.fulfill(status=200, headers={"ETag": f'"{state}"', "Content-Type": "text/html"}, body=body)
 
     page.route("**/live/", answer)

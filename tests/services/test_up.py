@@ -96,17 +96,20 @@ def test_a_variant_of_the_engines_model_is_chosen_like_a_backend(tmp_path: Path)
         assert own.python(asked) == ["other"]
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_stops_everything_it_started_and_starts_again_as_it_was(tmp_path: Path, how: signal.Signals) -> None:
-    account = {"ADMIN_EMAIL": "ada@example.com", "ADMIN_PASSWORD": "correct horse battery"}
-    with soundstage(tmp_path / "data", **account) as first:
-        first.process.send_signal(how)
-        assert first.process.wait(30) == 0
-        assert first.processes() == []
-        with pytest.raises(httpx.ConnectError):
-            httpx.get(f"{first.url}/healthz")
+def stop(stage: Soundstage, how: signal.Signals) -> None:
+    stage.process.send_signal(how)
+    assert stage.process.wait(30) == 0
+    assert stage.processes() == []
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{stage.url}/healthz")
+
+
+def test_stops_everything_it_started_and_starts_again_as_it_was(tmp_path: Path) -> None:
+    with soundstage(tmp_path / "data", **ACCOUNT) as first:
+        stop(first, signal.SIGTERM)
     with soundstage(tmp_path / "data") as second, signed_in(second.url) as person:
         assert person.client.get("/").status_code == 200
+        stop(second, signal.SIGINT)
 
 
 def test_takes_its_programs_with_it_when_it_is_killed(tmp_path: Path) -> None:
