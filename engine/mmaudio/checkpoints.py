@@ -21,7 +21,7 @@ from engine.model import Unloadable
 Tensors = dict[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
 
-PORTION = 2**26
+PORTION = 2**28
 """Bytes of a large file that are in memory at once while it is read."""
 
 _TOLD = 5  # names of each kind in a message
